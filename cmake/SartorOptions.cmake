@@ -1,0 +1,28 @@
+# How everything is compiled: C++20, warnings are errors, one instruction set for one binary.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+set(SARTOR_SANITIZE "" CACHE STRING "sanitizers, as in -fsanitize=: address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# -Wrestrict: gcc 12 sees overlaps in std::string that are not there (gcc bug 105329).
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-restrict -Werror)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  # AVX2 and FMA: every server processor since 2013.
+  add_compile_options(-march=x86-64-v3)
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+if(SARTOR_SANITIZE)
+  add_compile_options(-fsanitize=${SARTOR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SARTOR_SANITIZE})
+endif()

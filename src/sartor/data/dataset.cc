@@ -1,0 +1,61 @@
+#include "sartor/data/dataset.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace sartor {
+
+Vocabulary::Vocabulary(std::vector<std::string> names) : names_(std::move(names)) {
+  assert(std::is_sorted(names_.begin(), names_.end()));
+  index_.reserve(names_.size());
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    index_.emplace(names_[i], static_cast<std::uint32_t>(i));
+  }
+}
+
+std::uint32_t Vocabulary::find(std::string_view name) const {
+  const auto found = index_.find(name);
+  return found == index_.end() ? kNone : found->second;
+}
+
+const Column* Table::find(std::string_view name) const {
+  for (const Column& column : columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+InteractionLog interaction_log(const Dataset& data) {
+  const Events& events = data.events;
+  InteractionLog log{.users = data.users.size(), .items = data.items.size()};
+  log.item_first_seen.assign(log.items, std::numeric_limits<Time>::max());
+  log.begin.assign(log.users + 1, 0);
+  for (std::size_t e = 0; e < events.size(); ++e) {
+    Time& first = log.item_first_seen[events.item[e].index()];
+    first = std::min(first, events.time[e]);
+    if (events.weight[e] > 0) ++log.begin[events.user[e].index() + 1];
+  }
+  for (std::size_t u = 0; u < log.users; ++u) log.begin[u + 1] += log.begin[u];
+  log.rows.resize(log.begin.back());
+  std::vector<std::size_t> next(log.begin.begin(), log.begin.end() - 1);
+  for (std::size_t e = 0; e < events.size(); ++e) {  // events are in time order, so rows are
+    if (events.weight[e] <= 0) continue;
+    log.rows[next[events.user[e].index()]++] = {events.item[e], events.weight[e], events.time[e]};
+  }
+  return log;
+}
+
+History::History(const InteractionLog& log, Time as_of)
+    : log_(&log), as_of_(as_of), end_(log.users) {
+  for (std::size_t u = 0; u < log.users; ++u) {
+    const auto first = log.rows.begin() + static_cast<std::ptrdiff_t>(log.begin[u]);
+    const auto last = log.rows.begin() + static_cast<std::ptrdiff_t>(log.begin[u + 1]);
+    const auto end = std::partition_point(
+        first, last, [as_of](const Interaction& interaction) { return interaction.time < as_of; });
+    end_[u] = static_cast<std::size_t>(end - log.rows.begin());
+    size_ += end_[u] - log.begin[u];
+  }
+}
+
+}  // namespace sartor

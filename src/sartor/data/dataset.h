@@ -1,0 +1,142 @@
+// The log in memory, checked and cleaned: events in one total order, names as numbers, attributes
+// as columns.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sartor/base/ids.h"
+#include "sartor/base/time.h"
+
+namespace sartor {
+
+// External names <-> 0, 1, 2, … Names are sorted by bytes, so that "ascending id" and "ascending
+// number" agree (ties in a ranking are broken by the ascending bytes of the item's name).
+class Vocabulary {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  Vocabulary() = default;
+  // `names` must be sorted by bytes and distinct.
+  explicit Vocabulary(std::vector<std::string> names);
+
+  std::size_t size() const { return names_.size(); }
+  const std::string& name(std::size_t index) const { return names_[index]; }
+  const std::vector<std::string>& names() const { return names_; }
+  // kNone if the name is unknown.
+  std::uint32_t find(std::string_view name) const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>> index_;
+};
+
+// One column of facts: numbers (NaN is missing), or words as codes into `words` (kMissing is
+// missing).
+struct Column {
+  static constexpr std::uint32_t kMissing = 0xffffffff;
+
+  std::string name;
+  bool is_text = false;
+  std::vector<double> numbers;       // of a number column, one per row
+  std::vector<std::uint32_t> codes;  // of a text column, one per row
+  std::vector<std::string> words;    // of a text column, sorted by bytes and distinct
+
+  std::size_t rows() const { return is_text ? codes.size() : numbers.size(); }
+};
+
+// Rows with named columns of equal length.
+struct Table {
+  std::size_t rows = 0;
+  std::vector<Column> columns;
+
+  const Column* find(std::string_view name) const;
+};
+
+// Events, sorted by (time, user, item, type, group, source order); all vectors have one entry per
+// event. Untimed events stand first, in the order of their source.
+struct Events {
+  std::vector<UserId> user;
+  std::vector<ItemId> item;
+  std::vector<Time> time;            // kUntimed where the source has no times
+  std::vector<std::uint16_t> type;   // code into Dataset::types
+  std::vector<double> value;         // money or whatever `value` says; NaN is missing
+  std::vector<float> dwell_seconds;  // NaN is missing
+  std::vector<std::uint32_t>
+      group;  // code of basket or session, distinct over all sources; Column::kMissing is missing
+  std::vector<float> weight;  // signal weight of a positive event; 0 for every other event
+  std::vector<Column>
+      context;  // one text or number column per context key, aligned with the events
+
+  std::size_t size() const { return user.size(); }
+};
+
+struct Dataset {
+  Vocabulary users;                // users of events and of [[users]]
+  Vocabulary items;                // items of events and of [[items]]
+  std::vector<std::string> types;  // names of event types, sorted by bytes
+  Events events;
+  Table user_attributes;    // one row per user
+  Table item_attributes;    // one row per item; `text`, `category`, `price` have their own meaning
+  std::string fingerprint;  // of everything above
+};
+
+// The positives of each user in time order, and the moment from which on they are unknown: a model
+// fitted on a History sees nothing at or after `as_of`. A view; it must not outlive what it was
+// made from.
+struct Interaction {
+  ItemId item;
+  float weight;  // signal weight, > 0
+  Time time;     // kUntimed where unknown
+};
+
+// All positives of a dataset by user (row u is rows[begin[u]] … rows[begin[u + 1]]), each row in
+// time order.
+struct InteractionLog {
+  std::size_t users = 0;
+  std::size_t items = 0;
+  std::vector<std::size_t> begin;  // users + 1
+  std::vector<Interaction> rows;
+  std::vector<Time> item_first_seen;  // per item, over events of any type; max() if never seen
+};
+
+InteractionLog interaction_log(const Dataset& data);
+
+// `log` as it was known at `as_of`.
+class History {
+ public:
+  History() = default;
+  History(const InteractionLog& log, Time as_of);
+
+  std::size_t users() const { return log_->users; }
+  std::size_t items() const { return log_->items; }
+  Time as_of() const { return as_of_; }
+  std::size_t size() const { return size_; }  // interactions before as_of
+
+  // The user's interactions before as_of, oldest first.
+  std::span<const Interaction> of(UserId user) const {
+    const Interaction* rows = log_->rows.data();
+    return {rows + log_->begin[user.index()], rows + end_[user.index()]};
+  }
+  // Whether an event of any type named the item before as_of: only such items may be recommended.
+  bool seen(ItemId item) const { return log_->item_first_seen[item.index()] < as_of_; }
+
+ private:
+  const InteractionLog* log_ = nullptr;
+  Time as_of_ = kUntimed;
+  std::vector<std::size_t> end_;  // per user, exclusive
+  std::size_t size_ = 0;
+};
+
+}  // namespace sartor
