@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Makes this machine able to build Sartor: the Debian packages of tools/packages.txt, and DuckDB in
+# build/deps. Installs only what is missing; a second call changes nothing and takes a moment.
+#   tools/setup.sh [GROUP…]      a group adds its packages: tools/setup.sh lint
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# DuckDB 1.4.4 (the LTS line), from the npm packages that carry it.
+readonly duckdb_library=@duckdb/node-bindings-linux-x64@1.4.4-r.4
+readonly duckdb_library_sum=1ef33048e12235115ac0d277a0aaccbb560e33248144f488b5ac005cd9ba81b5
+readonly duckdb_header=duckdb@1.4.4
+readonly duckdb_header_sum=cbe6a827284375c5a646b8f27dbd3a00808ce8738b5bbb49c190cb1e08540281
+readonly duckdb=build/deps/duckdb
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+# wanted_packages GROUP…: what the list asks for, less what some program already provides.
+wanted_packages() {
+  local package rest group groups=" $* "
+  while read -r package rest; do
+    rest=${rest%%#*}
+    case $package in '' | '#'*) continue ;; esac
+    if [[ $rest =~ @([a-z]+) ]]; then
+      group=${BASH_REMATCH[1]}
+      [[ $groups == *" $group "* ]] || continue
+    fi
+    if [[ $rest =~ unless\ +([^ ]+) ]] && command -v "${BASH_REMATCH[1]}" >/dev/null; then continue; fi
+    printf '%s\n' "$package"
+  done <tools/packages.txt
+}
+
+# missing_packages PACKAGE…: those that dpkg does not call installed.
+missing_packages() {
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u)
+}
+
+install_packages() {
+  local missing as_root=()
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "this is no Debian: please provide what tools/packages.txt lists, under your system's names"
+    return
+  fi
+  missing=$(missing_packages $(wanted_packages "$@") | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    # A password may be asked for where somebody can type one.
+    if command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+      as_root=(sudo)
+    else
+      say "packages are missing, and there is neither root nor sudo to install them. Please ask for:"
+      say "  apt-get install --no-install-recommends $missing"
+      exit 1
+    fi
+  fi
+  say "installing $missing"
+  apt() {
+    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+      -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
+  }
+  apt update || say "the package lists could not be renewed; trying with those at hand"
+  # shellcheck disable=SC2086  # a list of words
+  apt install -y --no-install-recommends $missing ||
+    die "apt-get failed; see above. Wanted: $missing"
+}
+
+has_sum() { printf '%s  %s\n' "$1" "$2" | sha256sum --check --status 2>/dev/null; }
+
+# The stamp names both sums, and is newer than both files: then they are as we checked them.
+duckdb_is_right() {
+  local stamp=$duckdb/stamp
+  [ -f "$stamp" ] && [ "$(<"$stamp")" = "$duckdb_library_sum $duckdb_header_sum" ] &&
+    [ -f $duckdb/libduckdb.so ] && [ ! $duckdb/libduckdb.so -nt "$stamp" ] &&
+    [ -f $duckdb/duckdb.h ] && [ ! $duckdb/duckdb.h -nt "$stamp" ]
+}
+
+stamp_duckdb() { printf '%s %s\n' $duckdb_library_sum $duckdb_header_sum >$duckdb/stamp; }
+
+# fetch PACKAGE MEMBER SUM NAME: one file of an npm package, checked, to $duckdb/NAME.
+fetch() {
+  local package=$1 member=$2 sum=$3 name=$4
+  if has_sum "$sum" "$duckdb/$name"; then return; fi
+  say "fetching $package"
+  mkdir "$work/$name.d"
+  (cd "$work/$name.d" && npm pack --silent "$package" </dev/null >/dev/null) ||
+    die "npm could not fetch $package; is a registry reachable? (npm pack $package shows why)"
+  tar -xzf "$work/$name.d"/*.tgz -C "$work/$name.d" "$member" ||
+    die "$package holds no $member"
+  has_sum "$sum" "$work/$name.d/$member" ||
+    die "$package: SHA-256 of $member is $(sha256sum "$work/$name.d/$member" | cut -d' ' -f1), expected $sum; not used"
+  mv -f "$work/$name.d/$member" "$duckdb/$name"
+}
+
+fetch_duckdb() {
+  if duckdb_is_right; then return; fi
+  [ "$(uname -sm)" = "Linux x86_64" ] || die "only Linux on x86-64 is supported, this is $(uname -sm)"
+  mkdir -p $duckdb
+  work=$(mktemp -d "$PWD/build/deps/fetch.XXXXXX")  # beside its place, so that mv is atomic
+  trap 'rm -rf "$work"' EXIT
+  fetch $duckdb_library package/libduckdb.so $duckdb_library_sum libduckdb.so
+  fetch $duckdb_header package/src/duckdb/src/include/duckdb.h $duckdb_header_sum duckdb.h
+  stamp_duckdb
+}
+
+install_packages "$@"
+fetch_duckdb
