@@ -1,17 +1,59 @@
 include(GoogleTest)
 
-# sartor_module(NAME SOURCES a.cc … TESTS a_test.cc … LINK targets…)
-#   the static library sartor_NAME, and the test program NAME_test with one ctest entry per case.
+# What a test program is run with. LeakSanitizer needs ptrace, which some containers refuse: a probe
+# at configure time decides, so that a refusal is a message here and not a failure of every test.
+set(SARTOR_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive)
+if(SARTOR_SANITIZE MATCHES "address")
+  if(NOT DEFINED SARTOR_LEAK_CHECK)
+    file(WRITE ${CMAKE_BINARY_DIR}/leak_probe.cc "int main() { return 0; }\n")
+    try_run(probe_exit probe_built ${CMAKE_BINARY_DIR}/leak_probe ${CMAKE_BINARY_DIR}/leak_probe.cc
+            LINK_OPTIONS -fsanitize=address)
+    if(probe_built AND probe_exit EQUAL 0)
+      set(leaks 1)
+    else()
+      set(leaks 0)
+      message(WARNING "LeakSanitizer cannot run here (no ptrace?): leaks are not looked for")
+    endif()
+    set(SARTOR_LEAK_CHECK ${leaks} CACHE INTERNAL "whether LeakSanitizer works on this machine")
+  endif()
+  list(APPEND SARTOR_TEST_ENVIRONMENT
+       ASAN_OPTIONS=detect_leaks=${SARTOR_LEAK_CHECK}:strict_string_checks=1:check_initialization_order=1
+       LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tools/lsan.supp:print_suppressions=0
+       UBSAN_OPTIONS=print_stacktrace=1)
+elseif(SARTOR_SANITIZE MATCHES "thread")
+  list(APPEND SARTOR_TEST_ENVIRONMENT
+       TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tools/tsan.supp:halt_on_error=1)
+endif()
+
+# sartor_module(NAME SOURCES a.cc … TESTS a_test.cc … LINK targets… TEST_LINK targets…)
+#   the static library sartor_NAME, and the test program NAME_test. Plain builds have one ctest entry
+#   per case; sanitized ones have one per program (asan.NAME), for their start is slow.
 function(sartor_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;LINK;TEST_LINK" ${ARGN})
   add_library(sartor_${name} STATIC ${ARG_SOURCES})
   target_include_directories(sartor_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(sartor_${name} PUBLIC ${ARG_LINK})
-  if(ARG_TESTS)
-    add_executable(${name}_test ${ARG_TESTS})
-    target_link_libraries(${name}_test PRIVATE sartor_${name} ${ARG_TEST_LINK} GTest::gmock_main)
-    target_compile_definitions(${name}_test PRIVATE SARTOR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-                         PROPERTIES TIMEOUT 300 LABELS unit)
+  if(NOT ARG_TESTS)
+    return()
   endif()
+  add_executable(${name}_test ${ARG_TESTS})
+  target_link_libraries(${name}_test PRIVATE sartor_${name} ${ARG_TEST_LINK} GTest::gmock_main)
+  target_compile_definitions(${name}_test PRIVATE SARTOR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  set_property(GLOBAL APPEND PROPERTY SARTOR_UNIT_TESTS ${name}_test)
+  if(SARTOR_SANITIZE)
+    cmake_path(GET CMAKE_BINARY_DIR FILENAME flavour)  # the preset's name
+    add_test(NAME ${flavour}.${name} COMMAND ${name}_test --gtest_brief=1)
+    set_tests_properties(${flavour}.${name} PROPERTIES TIMEOUT 900 LABELS "unit;${flavour}"
+                         ENVIRONMENT "${SARTOR_TEST_ENVIRONMENT}")
+  else()
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 300 LABELS unit
+                         ENVIRONMENT "${SARTOR_TEST_ENVIRONMENT}")
+  endif()
+endfunction()
+
+# sartor_unit_tests(): the target unit_tests, every module's test program. Last of all.
+function(sartor_unit_tests)
+  get_property(programs GLOBAL PROPERTY SARTOR_UNIT_TESTS)
+  add_custom_target(unit_tests DEPENDS ${programs})
 endfunction()
