@@ -57,11 +57,18 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Status write_file(const std::string& path, std::string_view contents) {
+  return write_file(path, std::span<const std::string_view>(&contents, 1));
+}
+
+Status write_file(const std::string& path, std::span<const std::string_view> pieces) {
   const std::string beside = fmt::format("{}.{}.part", path, ::getpid());
   {
     const Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
     if (file.fd < 0) return system_error(beside, "create");
-    Status written = write_all(file.fd, contents, beside);
+    Status written;
+    for (const std::string_view piece : pieces) {
+      if (written) written = write_all(file.fd, piece, beside);
+    }
     if (written && ::fsync(file.fd) != 0) written = system_error(beside, "sync");
     if (!written) {
       ::unlink(beside.c_str());

@@ -1,6 +1,7 @@
 // Whole files in and out. Folders that must be whole or absent are `store`'s.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@ Result<std::string> read_file(const std::string& path);
 
 // Writes beside, fsyncs and renames: a reader sees the old contents or the new, never half of one.
 Status write_file(const std::string& path, std::string_view contents);
+// The same from pieces that follow one another, so that nobody has to join large ones first.
+Status write_file(const std::string& path, std::span<const std::string_view> pieces);
 
 // The files that match `pattern` (`*`, `?`, `[…]`, `~`), sorted by bytes; a pattern that names one
 // existing file gives that file. Relative patterns are taken from `folder`. Fails with `not_found`

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sartor/base/result.h"
@@ -44,7 +45,8 @@ class TensorFile {
   // The tensor itself, for its shape and to keep its memory alive.
   const Tensor* find(const std::string& name) const;
 
-  // Serialised as one file image; tensors are sorted by name and start at multiples of 64 bytes.
+  // Serialised as one file image: larger element types first, then by name, so that each tensor
+  // starts at a multiple of its element's size (the format forbids gaps).
   std::string to_bytes() const;
   Status write(const std::string& path) const;
   // Maps the file: nothing is copied, pages come in as they are used. Checks the header against the
@@ -58,6 +60,8 @@ class TensorFile {
   };
   void add_bytes(const std::string& name, Dtype dtype, std::span<const std::byte> bytes,
                  std::vector<std::size_t> shape);
+  // The image in pieces; the first is `header`, which is filled here.
+  std::vector<std::string_view> pieces(std::string& header) const;
   std::vector<Entry> entries_;                             // sorted by name
   std::vector<std::pair<std::string, std::string>> meta_;  // sorted by key
 };
