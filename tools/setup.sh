@@ -30,10 +30,13 @@ wanted_packages() {
   done <tools/packages.txt
 }
 
-# missing_packages PACKAGE…: those that dpkg does not call installed.
+# missing_packages PACKAGE…: those that dpkg does not call installed; it fails where it knows one not.
 missing_packages() {
-  dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
-    sed -n 's/^installed //p' | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u)
+  local installed package
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true)
+  for package in "$@"; do
+    grep -qxF "installed $package" <<<"$installed" || printf '%s ' "$package"
+  done
 }
 
 install_packages() {
@@ -42,7 +45,8 @@ install_packages() {
     say "this is no Debian: please provide what tools/packages.txt lists, under your system's names"
     return
   fi
-  missing=$(missing_packages $(wanted_packages "$@") | tr '\n' ' ')
+  # shellcheck disable=SC2046  # a list of words
+  missing=$(missing_packages $(wanted_packages "$@"))
   [ -n "$missing" ] || return 0
   if [ "$(id -u)" != 0 ]; then
     # A password may be asked for where somebody can type one.
