@@ -13,12 +13,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 extern "C" {
 void spotrf_(const char* uplo, const int* n, float* a, const int* lda, int* info);
 void strtri_(const char* uplo, const char* diag, const int* n, float* a, const int* lda, int* info);
 void omp_set_num_threads(int threads);  // libgomp's; OpenBLAS asks it how many threads it may use
+// OpenBLAS's own choice of kernels by processor; absent where it was built for one processor only.
+__attribute__((weak)) void gotoblas_dynamic_init(void);
+__attribute__((weak)) void gotoblas_dynamic_quit(void);
 }
 
 namespace sartor {
@@ -27,7 +33,28 @@ namespace {
 constexpr std::size_t kTile = 256;
 constexpr std::size_t kMirrorTile = 64;
 
-void use_one_blas_thread() {
+// OpenBLAS 0.3.21 takes a processor younger than itself (Emerald Rapids, say) for a Pentium 4,
+// which costs a factor of 4. We were compiled for AVX2, so we know better. OPENBLAS_CORETYPE goes
+// first.
+void choose_kernels() {
+#ifdef __x86_64__
+  const std::string_view chosen = openblas_get_corename();
+  const bool outdated = chosen == "Prescott" || chosen == "Core2" || chosen == "Generic";
+  if (!outdated || gotoblas_dynamic_init == nullptr || gotoblas_dynamic_quit == nullptr) return;
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) return;
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (!wide && !__builtin_cpu_supports("avx2")) return;
+  ::setenv("OPENBLAS_CORETYPE", wide ? "SkylakeX" : "Haswell", 0);
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  ::unsetenv("OPENBLAS_CORETYPE");
+#endif
+}
+
+void prepare_blas() {
+  static const bool kernels = (choose_kernels(), true);  // once, before the first call
+  static_cast<void>(kernels);
   thread_local const bool done = [] {
     omp_set_num_threads(1);
     openblas_set_num_threads(1);
@@ -174,7 +201,7 @@ void gemm(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<
   const std::size_t inner = at ? a.rows : a.columns;
   assert((at ? a.columns : a.rows) == c.rows && (bt ? b.rows : b.columns) == c.columns);
   assert((bt ? b.columns : b.rows) == inner);
-  use_one_blas_thread();
+  prepare_blas();
   cblas_sgemm(CblasRowMajor, at ? CblasTrans : CblasNoTrans, bt ? CblasTrans : CblasNoTrans,
               size(c.rows), size(c.columns), size(inner), alpha, a.data, size(a.stride), b.data,
               size(b.stride), beta, c.data, size(c.stride));
@@ -182,21 +209,21 @@ void gemm(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<
 
 void syrk_lower(float alpha, MatrixView<const float> a, float beta, MatrixView<float> c) {
   assert(a.rows == c.rows && c.rows == c.columns);
-  use_one_blas_thread();
+  prepare_blas();
   cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, size(c.rows), size(a.columns), alpha, a.data,
               size(a.stride), beta, c.data, size(c.stride));
 }
 
 void solve_right_transposed(MatrixView<const float> l, MatrixView<float> b) {
   assert(l.rows == l.columns && b.columns == l.rows);
-  use_one_blas_thread();
+  prepare_blas();
   cblas_strsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, size(b.rows),
               size(b.columns), 1, l.data, size(l.stride), b.data, size(b.stride));
 }
 
 // LAPACK reads columns: its upper triangle is our lower one.
 std::size_t cholesky_tile(MatrixView<float> a) {
-  use_one_blas_thread();
+  prepare_blas();
   const int n = size(a.rows);
   const int stride = size(a.stride);
   int info = 0;
@@ -209,7 +236,7 @@ std::size_t cholesky_tile(MatrixView<float> a) {
 }
 
 void invert_lower_tile(MatrixView<float> l) {
-  use_one_blas_thread();
+  prepare_blas();
   const int n = size(l.rows);
   const int stride = size(l.stride);
   int info = 0;
