@@ -59,14 +59,15 @@ install_packages() {
     fi
   fi
   say "installing $missing"
+  mkdir -p build/deps
   apt() {
-    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -qq \
-      -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
+    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q \
+      -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >>build/deps/apt.log 2>&1
   }
   apt update || say "the package lists could not be renewed; trying with those at hand"
   # shellcheck disable=SC2086  # a list of words
   apt install -y --no-install-recommends $missing ||
-    die "apt-get failed; see above. Wanted: $missing"
+    { tail -n 20 build/deps/apt.log >&2; die "apt-get could not install $missing"; }
 }
 
 has_sum() { printf '%s  %s\n' "$1" "$2" | sha256sum --check --status 2>/dev/null; }
