@@ -1,6 +1,7 @@
 // What every recommender is. Blend, evaluation and server use nothing else.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +16,11 @@
 
 namespace sartor {
 
+// What a fit would tell whoever reads the report: "ease: keeps 20,000 of 92,331 items, …".
+struct FitNotes {
+  std::vector<std::string> lines;
+};
+
 // A fitted model: immutable, and safe to use from any number of threads at once.
 class Model {
  public:
@@ -25,21 +31,43 @@ class Model {
 
   // How much the model would like to show each item of the catalogue: out[i] for ItemId{i}, finite,
   // higher is better; out.size() is the catalogue's size at fitting. Needs no user: whoever has no
-  // history gets the model's best guess for a stranger (all zeros where it has none). What may be
-  // listed is decided by the caller. Equal queries give equal bits, alone or in a batch.
+  // history gets the model's best guess for a stranger. What may be listed is decided by the
+  // caller. Items of the history beyond the catalogue are ignored. Equal queries give equal bits,
+  // alone or in a batch.
   virtual void score(const Query& query, std::span<float> out) const = 0;
+
+  // Whether score() has something of this query to go by; if not, it gives its guess for a
+  // stranger, which a blend leaves out as long as another of its components knows more.
+  virtual bool knows(const Query&) const { return true; }
+
+  // The same model with another half-life, in days, of what it decays when it scores (the user's
+  // history, popularity): shares everything heavy, refits nothing. Null where there is none.
+  virtual std::shared_ptr<const Model> with_half_life(double /*days*/) const { return nullptr; }
 
   // Everything score() needs, as tensors plus a small JSON of the config. load_model() of the
   // registry reads it back.
   virtual Status save(TensorFile& out) const = 0;
+
+  virtual FitNotes notes() const { return {}; }
 };
+
+using ModelPtr = std::shared_ptr<const Model>;
+using ModelMap = std::map<std::string, ModelPtr>;  // components by name
 
 // What a model learns from, beside its own config.
 struct FitInput {
   const History* history = nullptr;
-  // How much each user's interactions count, one per user; empty: all 1. `fine_tuned` raises a
-  // segment's users.
+  // How much each user's interactions count, one per user, finite and not negative; empty: all 1.
+  // `fine_tuned` raises a segment's users.
   std::span<const float> user_weights;
+
+  float weight_of(std::size_t user) const {
+    return user_weights.empty() ? 1.0f : user_weights[user];
+  }
 };
+
+// Fails with `invalid_argument`, naming `family`, if there is no history, no interaction in it, or
+// a user weight is out of range or missing.
+Status check_fit_input(const FitInput& input, std::string_view family);
 
 }  // namespace sartor
