@@ -178,20 +178,6 @@ Status multiply_factor(Tiles& t, const Resources& resources) {
   return {};
 }
 
-Status mirror_lower(MatrixView<float> a, const Resources& resources) {
-  return parallel_for(resources, a.rows, kMirrorTile,
-                      [&](std::size_t begin, std::size_t end) -> Status {
-                        for (std::size_t block = begin; block < a.columns; block += kMirrorTile) {
-                          const std::size_t last = std::min(block + kMirrorTile, a.columns);
-                          for (std::size_t r = begin; r < end; ++r) {
-                            for (std::size_t c = std::max(block, r + 1); c < last; ++c)
-                              a(r, c) = a(c, r);
-                          }
-                        }
-                        return {};
-                      });
-}
-
 }  // namespace
 
 void gemm(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const float> a,
@@ -251,6 +237,20 @@ Status cholesky_inverse(MatrixView<float> a, const Resources& resources) {
   SARTOR_TRY(invert_factor(tiles, resources));
   SARTOR_TRY(multiply_factor(tiles, resources));
   return mirror_lower(a, resources);
+}
+
+Status mirror_lower(MatrixView<float> a, const Resources& resources) {
+  return parallel_for(resources, a.rows, kMirrorTile,
+                      [&](std::size_t begin, std::size_t end) -> Status {
+                        for (std::size_t block = begin; block < a.columns; block += kMirrorTile) {
+                          const std::size_t last = std::min(block + kMirrorTile, a.columns);
+                          for (std::size_t r = begin; r < end; ++r) {
+                            for (std::size_t c = std::max(block, r + 1); c < last; ++c)
+                              a(r, c) = a(c, r);
+                          }
+                        }
+                        return {};
+                      });
 }
 
 }  // namespace sartor

@@ -33,4 +33,7 @@ void invert_lower_tile(MatrixView<float> l);
 // not positive definite or not finite; `a` is then undefined.
 Status cholesky_inverse(MatrixView<float> a, const Resources& resources);
 
+// Copies the lower triangle of the square `a` onto the upper one.
+Status mirror_lower(MatrixView<float> a, const Resources& resources);
+
 }  // namespace sartor

@@ -1,0 +1,160 @@
+#include "sartor/models/gram.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "sartor/base/text.h"
+#include "sartor/models/dense.h"
+
+namespace sartor {
+namespace {
+
+constexpr std::size_t kRowsPerBlock = 16;
+constexpr std::uint32_t kDropped = 0xffffffff;
+
+// The items with users, at most `most` of them, the most popular first to stay; ascending.
+std::vector<ItemId> kept_items(const UserItems& rows, std::size_t most) {
+  std::vector<std::uint32_t> users(rows.items, 0);
+  for (const std::uint32_t item : rows.item) ++users[item];
+  std::vector<ItemId> items;
+  for (std::uint32_t i = 0; i < rows.items; ++i) {
+    if (users[i] > 0) items.push_back(ItemId{i});
+  }
+  if (items.size() <= most) return items;
+  std::nth_element(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most), items.end(),
+                   [&](ItemId a, ItemId b) {
+                     const auto of_a = users[a.index()];
+                     const auto of_b = users[b.index()];
+                     return of_a > of_b || (of_a == of_b && a < b);
+                   });
+  items.resize(most);
+  std::sort(items.begin(), items.end());
+  return items;
+}
+
+// `rows` of the wanted users with the kept items alone, which get new numbers; other users' rows
+// are empty.
+UserItems restricted(const UserItems& rows, std::span<const ItemId> kept,
+                     const std::vector<bool>& wanted) {
+  std::vector<std::uint32_t> place(rows.items, kDropped);
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    place[kept[k].index()] = static_cast<std::uint32_t>(k);
+  }
+  UserItems out{.items = kept.size(), .begin = {0}};
+  out.begin.reserve(rows.users() + 1);
+  for (std::size_t u = 0; u < rows.users(); ++u) {
+    for (std::size_t e = rows.begin[u]; wanted[u] && e < rows.begin[u + 1]; ++e) {
+      if (place[rows.item[e]] == kDropped) continue;
+      out.item.push_back(place[rows.item[e]]);
+      out.value.push_back(rows.value[e]);
+    }
+    out.begin.push_back(out.item.size());
+  }
+  return out;
+}
+
+Status fill(const UserItems& rows, const FitInput& input, Gram& gram, const Resources& resources) {
+  const ItemUsers columns = item_users(rows);
+  const GramRows lower(rows, columns, input, gram.weight_power == 0);
+  gram.values = Matrix<float>(rows.items, rows.items);
+  SARTOR_TRY(parallel_for(resources, rows.items, kRowsPerBlock,
+                          [&](std::size_t begin, std::size_t end) -> Status {
+                            for (std::size_t i = begin; i < end; ++i) {
+                              lower.add_lower(i, gram.values.row(i));
+                            }
+                            return {};
+                          }));
+  SARTOR_TRY(mirror_lower(gram.values.view(), resources));
+  gram.users = 0;
+  for (std::size_t u = 0; u < rows.users(); ++u) gram.users += rows.begin[u + 1] > rows.begin[u];
+  return {};
+}
+
+}  // namespace
+
+void GramRows::add_lower(std::size_t i, std::span<float> row) const {
+  for (std::size_t at = columns_.begin[i]; at < columns_.begin[i + 1]; ++at) {
+    const std::size_t u = columns_.user[at];
+    const std::size_t entry = columns_.entry[at];
+    const float weight = input_.weight_of(u);
+    if (binary_) {
+      for (std::size_t e = rows_.begin[u]; e <= entry; ++e) row[rows_.item[e]] += weight;
+    } else {
+      const float x = rows_.value[entry];
+      for (std::size_t e = rows_.begin[u]; e <= entry; ++e) {
+        row[rows_.item[e]] += weight * (x * rows_.value[e]);
+      }
+    }
+  }
+}
+
+void GramRows::add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const {
+  for (std::size_t at = columns_.begin[i]; at < columns_.begin[i + 1]; ++at) {
+    const std::size_t u = columns_.user[at];
+    const float weight = input_.weight_of(u);
+    if (weight == 0) continue;
+    const float x = rows_.value[columns_.entry[at]];
+    for (std::size_t e = rows_.begin[u]; e < rows_.begin[u + 1]; ++e) {
+      float& sum = row[rows_.item[e]];
+      if (sum == 0) touched.push_back(rows_.item[e]);
+      sum += binary_ ? weight : weight * (x * rows_.value[e]);
+    }
+  }
+}
+
+Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::string_view name,
+                       const Resources& resources) {
+  SARTOR_TRY(check_fit_input(input, name));
+  const History& history = *input.history;
+  SARTOR_ASSIGN(const UserItems all, user_items(history, config.weight_power, resources));
+  Gram gram{.catalogue = history.items(), .weight_power = config.weight_power};
+  gram.items = kept_items(all, static_cast<std::size_t>(std::max(config.max_items, 1)));
+  const auto taken = kept_items(all, history.items()).size();
+  if (taken > gram.items.size()) {
+    const auto number = [](std::size_t n) { return with_thousands(static_cast<long long>(n)); };
+    gram.notes.lines.push_back(fmt::format(
+        "{}: keeps the {} most popular of {} items (max_items); the other {} score 0", name,
+        number(gram.items.size()), number(taken), number(taken - gram.items.size())));
+  }
+  const std::vector<float> totals = item_totals(input);
+  for (const ItemId item : gram.items) gram.strangers.push_back(totals[item.index()]);
+  gram.strangers = stranger_scores(gram.strangers);
+  const std::vector<bool> everybody(history.users(), true);
+  SARTOR_TRY(fill(restricted(all, gram.items, everybody), input, gram, resources));
+  return gram;
+}
+
+Result<Gram> item_gram_of(const FitInput& input, std::span<const UserId> users, const Gram& like,
+                          const Resources& resources) {
+  SARTOR_TRY(check_fit_input(input, "gram"));
+  std::vector<bool> wanted(input.history->users(), false);
+  for (const UserId user : users) {
+    if (user.index() >= wanted.size()) {
+      return Error{ErrorCode::invalid_argument,
+                   fmt::format("gram: user {} of {}", user.value, wanted.size())};
+    }
+    wanted[user.index()] = true;
+  }
+  SARTOR_ASSIGN(const UserItems all, user_items(*input.history, like.weight_power, resources));
+  Gram gram{.catalogue = like.catalogue,
+            .items = like.items,
+            .strangers = like.strangers,
+            .weight_power = like.weight_power};
+  SARTOR_TRY(fill(restricted(all, gram.items, wanted), input, gram, resources));
+  return gram;
+}
+
+Gram pulled_gram(const Gram& general, const Gram& segment, double strength) {
+  assert(general.items == segment.items);
+  Gram gram = general;
+  if (segment.users == 0) return gram;
+  const auto factor = static_cast<float>(strength * general.users / segment.users);
+  std::vector<float>& values = gram.values.values();
+  const std::vector<float>& add = segment.values.values();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += factor * add[i];
+  return gram;
+}
+
+}  // namespace sartor

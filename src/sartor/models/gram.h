@@ -1,0 +1,63 @@
+// Item by item co-occurrence: G = sum over users of w_u x_u x_u', what EASE and item k-NN are made
+// of.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sartor/base/matrix.h"
+#include "sartor/models/model.h"
+#include "sartor/models/user_items.h"
+
+namespace sartor {
+
+struct GramConfig {
+  double weight_power = 0;  // x_ui = (sum of the signal weights)^weight_power; 0: binary
+  int max_items = 20000;    // the matrix holds at most so many items, the most popular ones
+};
+
+struct Gram {
+  std::size_t catalogue = 0;     // items of the whole catalogue
+  std::vector<ItemId> items;     // the rows' and columns' items, ascending; taken by somebody
+  Matrix<float> values;          // items x items, symmetric, both triangles
+  std::vector<float> strangers;  // per kept item, popularity between 0 and 1: a stranger's scores
+  double users = 0;              // who took any of the items
+  double weight_power = 0;
+  FitNotes notes;
+};
+
+// Items with at least one user; where there are more than max_items, those with the most users.
+// Sums run over the users in ascending order: the same bits at any thread count. Costs the sum over
+// users of (items of the user)^2 / 2. Fails like check_fit_input, with `name` in front.
+Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::string_view name,
+                       const Resources& resources);
+
+// The Gram of `users` alone (ascending, distinct), on the items of `like`.
+Result<Gram> item_gram_of(const FitInput& input, std::span<const UserId> users, const Gram& like,
+                          const Resources& resources);
+
+// general + strength * (general.users / segment.users) * segment: as if each of the segment's users
+// were counted 1 + strength * general.users / segment.users times. The general one where the
+// segment has no users. `segment` must be on the items of `general`.
+Gram pulled_gram(const Gram& general, const Gram& segment, double strength);
+
+// Adds row i of the Gram, columns `from <= j <= to`, to `row` (of rows.items floats).
+// `weights` like FitInput's.
+class GramRows {
+ public:
+  GramRows(const UserItems& rows, const ItemUsers& columns, const FitInput& input, bool binary)
+      : rows_(rows), columns_(columns), input_(input), binary_(binary) {}
+
+  // Columns 0 to i.
+  void add_lower(std::size_t i, std::span<float> row) const;
+  // All columns; appends to `touched` each column that was 0 before.
+  void add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const;
+
+ private:
+  const UserItems& rows_;
+  const ItemUsers& columns_;
+  const FitInput& input_;
+  bool binary_;
+};
+
+}  // namespace sartor
