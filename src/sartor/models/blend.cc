@@ -1,0 +1,141 @@
+#include "sartor/models/blend.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sartor/base/text.h"
+#include "sartor/models/array.h"
+#include "sartor/models/decay.h"
+#include "sartor/models/saved_config.h"
+
+namespace sartor {
+namespace {
+
+constexpr std::string_view kFamily = "blend";
+
+class Blend final : public Model {
+ public:
+  Blend(std::vector<ModelPtr> parts, BlendConfig config, Array<ItemId> eligible)
+      : parts_(std::move(parts)), config_(std::move(config)), eligible_(std::move(eligible)) {}
+
+  std::string_view family() const override { return kFamily; }
+
+  void score(const Query& query, std::span<float> out) const override {
+    const bool stranger = !knows(query);
+    std::vector<float> sum(out.size(), 0.0f);
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      const double weight = config_.parts[p].weight;
+      if (weight == 0) continue;
+      if (stranger) {
+        parts_[p]->score(query, out);
+        standardise(out, eligible_.span());
+      } else {
+        standardised_scores(*parts_[p], query, eligible_.span(), out);
+      }
+      mix(sum, weight, out);
+    }
+    std::fill(out.begin(), out.end(), kNotEligible);
+    for (const ItemId item : eligible_) out[item.index()] = sum[item.index()];
+  }
+
+  bool knows(const Query& query) const override {
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      if (config_.parts[p].weight != 0 && parts_[p]->knows(query)) return true;
+    }
+    return false;
+  }
+
+  Status save(TensorFile& out) const override {
+    save_config(out, kFamily, config_);
+    out.add("eligible", eligible_.span());
+    return {};
+  }
+
+ private:
+  std::vector<ModelPtr> parts_;  // one per part of the config
+  BlendConfig config_;
+  Array<ItemId> eligible_;
+};
+
+Result<ModelPtr> component_of(const BlendPart& part, const ModelMap& components) {
+  const auto fail = [&](const std::string& message) {
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("blend: component '{}' {}", part.component, message)};
+  };
+  const auto found = components.find(part.component);
+  if (found == components.end() || found->second == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& [name, model] : components) names.push_back(name);
+    return fail("does not exist" + did_you_mean(part.component, names));
+  }
+  if (!std::isfinite(part.weight)) return fail("has a weight that is not finite");
+  if (!part.half_life_days) return found->second;
+  ModelPtr changed = found->second->with_half_life(*part.half_life_days);
+  if (changed == nullptr) return fail("has no half-life");
+  return changed;
+}
+
+Result<ModelPtr> assemble(const ModelMap& components, BlendConfig config, Array<ItemId> eligible) {
+  if (eligible.empty()) {
+    return Error{ErrorCode::invalid_argument, "blend: no item may be listed"};
+  }
+  if (config.parts.empty()) return Error{ErrorCode::invalid_argument, "blend: no components"};
+  std::vector<ModelPtr> parts;
+  for (BlendPart& part : config.parts) {
+    if (part.half_life_days) part.half_life_days = normal_half_life(*part.half_life_days);
+    SARTOR_ASSIGN(ModelPtr model, component_of(part, components));
+    parts.push_back(std::move(model));
+  }
+  return ModelPtr(
+      std::make_shared<Blend>(std::move(parts), std::move(config), std::move(eligible)));
+}
+
+}  // namespace
+
+void standardise(std::span<float> scores, std::span<const ItemId> eligible) {
+  if (eligible.empty()) return;
+  const auto n = static_cast<double>(eligible.size());
+  double sum = 0;
+  for (const ItemId item : eligible) sum += scores[item.index()];
+  const double mean = sum / n;
+  double squares = 0;
+  for (const ItemId item : eligible) {
+    const double off = scores[item.index()] - mean;
+    squares += off * off;
+  }
+  const double sd = std::sqrt(squares / n);
+  // Equal scores may differ from their own mean by rounding.
+  const bool flat = !(sd > 1e-12 * std::abs(mean)) || !std::isfinite(sd);
+  for (const ItemId item : eligible) {
+    float& score = scores[item.index()];
+    score = flat ? 0.0f : static_cast<float>((score - mean) / sd);
+  }
+}
+
+void standardised_scores(const Model& model, const Query& query, std::span<const ItemId> eligible,
+                         std::span<float> out) {
+  if (!model.knows(query)) {
+    std::fill(out.begin(), out.end(), 0.0f);
+    return;
+  }
+  model.score(query, out);
+  standardise(out, eligible);
+}
+
+void mix(std::span<float> out, double weight, std::span<const float> scores) {
+  const auto w = static_cast<float>(weight);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] += w * scores[i];
+}
+
+Result<ModelPtr> make_blend(const ModelMap& components, const BlendConfig& config,
+                            std::vector<ItemId> eligible) {
+  return assemble(components, config, std::move(eligible));
+}
+
+Result<ModelPtr> load_blend(const TensorFile& file, const ModelMap& components) {
+  SARTOR_ASSIGN(auto config, load_config<BlendConfig>(file, kFamily));
+  SARTOR_ASSIGN(auto eligible, Array<ItemId>::of(file, "eligible"));
+  return assemble(components, std::move(config), std::move(eligible));
+}
+
+}  // namespace sartor

@@ -1,0 +1,122 @@
+#include "sartor/models/registry.h"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "sartor/base/fields_json.h"
+#include "sartor/base/files.h"
+#include "sartor/models/blend.h"
+#include "sartor/models/ease.h"
+#include "sartor/models/item_knn.h"
+#include "sartor/models/own_history.h"
+#include "sartor/models/popularity.h"
+
+namespace sartor {
+namespace {
+
+constexpr int kFormat = 1;
+
+template <HasFields T>
+Json fields_of() {
+  constexpr const char* kScales[] = {"fixed", "linear", "log"};
+  const T defaults;
+  Json out = Json::array();
+  for_each_field<T>([&](const auto& field) {
+    Json row = {{"name", field.name}, {"default", config_json(defaults.*field.member)}};
+    if (std::isfinite(field.low)) row["low"] = field.low;
+    if (std::isfinite(field.high)) row["high"] = field.high;
+    row["scale"] = kScales[static_cast<int>(field.scale)];
+    row["help"] = field.help;
+    out.push_back(std::move(row));
+  });
+  return out;
+}
+
+// A row of the table from the family's own config and functions.
+template <HasFields Config,
+          Result<ModelPtr> (*kFit)(const FitInput&, const Config&, const Resources&),
+          Result<ModelPtr> (*kLoad)(const TensorFile&)>
+constexpr Family family_row(std::string_view name, std::string_view help) {
+  return {.name = name,
+          .help = help,
+          .fields = fields_of<Config>,
+          .fit = [](const FitInput& input, const Json& json,
+                    const Resources& resources) -> Result<ModelPtr> {
+            Config config;
+            SARTOR_TRY(read_config(node_from_json(json), config, ""));
+            return kFit(input, config, resources);
+          },
+          .load = [](const TensorFile& file, const ModelMap&) { return kLoad(file); }};
+}
+
+constexpr Family kFamilies[] = {
+    family_row<PopularityConfig, fit_popularity, load_popularity>(
+        "popularity", "what everybody takes, the recent counting more"),
+    family_row<OwnHistoryConfig, fit_own_history, load_own_history>(
+        "own_history", "what the user took before, the recent counting more"),
+    family_row<ItemKnnConfig, fit_item_knn, load_item_knn>(
+        "item_knn", "items that the same users take, by shrunk cosine"),
+    family_row<EaseConfig, fit_ease, load_ease>(
+        "ease", "linear item to item model in closed form (Steck 2019)"),
+    {.name = "blend",
+     .help = "weighted sum of standardised components",
+     .fields = fields_of<BlendConfig>,
+     .fit = nullptr,
+     .load = load_blend},
+};
+
+}  // namespace
+
+std::span<const Family> families() { return kFamilies; }
+
+Result<const Family*> find_family(std::string_view name) {
+  std::vector<std::string> names;
+  for (const Family& family : kFamilies) {
+    if (family.name == name) return &family;
+    names.emplace_back(family.name);
+  }
+  return Error{ErrorCode::config,
+               fmt::format("unknown model family '{}'{}", name, did_you_mean(name, names))};
+}
+
+Status save_model(const Model& model, const std::string& folder) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) {
+    return Error{ErrorCode::io,
+                 fmt::format("{}: cannot make the folder: {}", folder, failed.message())};
+  }
+  TensorFile file;
+  SARTOR_TRY(model.save(file));
+  SARTOR_ASSIGN(const std::string config, file.meta("config"));
+  const Json json = {{"format", kFormat},
+                     {"family", std::string(model.family())},
+                     {"config", Json::parse(config, nullptr, false)}};
+  SARTOR_TRY(file.write(folder + "/weights.safetensors"));
+  return write_file(folder + "/model.json", json.dump(2) + "\n");
+}
+
+Result<ModelPtr> model_from(const TensorFile& file, const ModelMap& components) {
+  SARTOR_ASSIGN(const std::string name, file.meta("family"));
+  SARTOR_ASSIGN(const Family* family, find_family(name));
+  return family->load(file, components);
+}
+
+Result<ModelPtr> load_model(const std::string& folder, const ModelMap& components) {
+  SARTOR_ASSIGN(const std::string text, read_file(folder + "/model.json"));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || json.value("format", Json()) != Json(kFormat)) {
+    return Error{ErrorCode::bad_data,
+                 fmt::format("{}/model.json: expected \"format\": {}", folder, kFormat)};
+  }
+  SARTOR_ASSIGN(const TensorFile file, TensorFile::map(folder + "/weights.safetensors"));
+  auto model = model_from(file, components);
+  if (!model) return within(folder, model.error());
+  if (json.value("family", Json()) != Json(std::string((*model)->family()))) {
+    return Error{ErrorCode::bad_data, folder + ": model.json and the weights disagree"};
+  }
+  return model;
+}
+
+}  // namespace sartor
