@@ -1,0 +1,122 @@
+// Recommendations out of a bundle: which segment, which model, which items, and why. The CLI and
+// the HTTP interface give the same answers because both call this.
+//
+// What is read of a bundle's folder:
+//   manifest.json          "model_version", "sartor_version", "metric"; and the sum of every file
+//   segmentation.json      Segmentation::to_json
+//   routes.json            {"repeat": bool, "general": MODEL,
+//                           "segments": [{"name", "route", "model", …more for people…}]}
+//                          a segment that is not named is on general; "route" is the word shown
+//   models/<name>/         save_model(); blends are loaded last and find their components by name
+//   users.safetensors, items.safetensors    write_catalogue()
+//   features.safetensors   save_feature_space(): what turns a visitor's history into features
+//   embedding.safetensors  Embedding::save, only if the segmentation looks at embedding.N
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sartor/base/json.h"
+#include "sartor/base/result.h"
+#include "sartor/base/time.h"
+
+namespace sartor {
+
+inline constexpr int kMostItems = 1000;     // k at most
+inline constexpr int kMostHistory = 10000;  // items of a given history; of excluded ones, too
+
+struct RecommendRequest {
+  std::optional<std::string> user;   // none, or one that was never seen: a stranger
+  std::vector<std::string> history;  // item ids, oldest first; if not empty, it is all that counts
+  int k = 10;
+  std::map<std::string, std::string> context;  // device = tablet, …; only known keys matter
+  std::vector<std::string> exclude;            // item ids never to be listed
+};
+
+struct RecommendedItem {
+  std::string item;
+  double score = 0;    // of the model that made the list; comparable within it only
+  std::string reason;  // in words: "bought again every 20 days"
+};
+
+struct RecommendAnswer {
+  std::string user;  // "" for nobody
+  std::vector<RecommendedItem> items;
+  std::string segment;
+  std::string route;
+  std::string model_version;
+  std::optional<std::string> fallback;  // why the general model answered where another was meant
+};
+
+struct SimilarAnswer {
+  std::string item;
+  std::vector<RecommendedItem> items;
+  std::string model;  // the component that knows
+  std::string model_version;
+};
+
+struct SegmentInfo {
+  std::string name;
+  std::string route;
+  std::string model;
+  std::size_t users = 0;    // of the bundle's own users
+  std::string unavailable;  // why its model cannot be used, "" if it can
+};
+
+struct BundleInfo {
+  std::string path;
+  std::string model_version;
+  std::string sartor_version;
+  std::string metric;
+  Time as_of = 0;
+  std::size_t users = 0;
+  std::size_t items = 0;
+  std::size_t eligible_items = 0;
+  std::vector<SegmentInfo> segments;                        // in the segmentation's order
+  std::vector<std::pair<std::string, std::string>> models;  // name, family
+};
+
+struct UserInfo {
+  std::string user;
+  std::string segment;
+  std::string route;
+  std::size_t history = 0;
+  std::vector<std::pair<std::string, Time>> latest;  // items taken, latest first, at most 20
+  std::vector<std::pair<std::string, std::string>> features;  // name, value as text
+};
+
+// Immutable; safe to use from any number of threads at once.
+class Recommender {
+ public:
+  // Checks every sum of the manifest first. Fails with `not_found` if there is no bundle, and with
+  // `bad_data` if it is not whole or holds what cannot be served. A segment whose model cannot be
+  // loaded is served by general, and says so.
+  static Result<std::shared_ptr<const Recommender>> open(const std::string& folder);
+  virtual ~Recommender() = default;
+
+  // Items seen before the bundle's moment, without the excluded, the user's own (unless repeats
+  // count) and those of `history`; the best first, equal scores by ascending item id. Unknown ids
+  // in history and exclude are ignored. Fails with `invalid_argument` only where k or the lists are
+  // out of range.
+  virtual Result<RecommendAnswer> recommend(const RecommendRequest& request) const = 0;
+
+  // What people take who take `item`. Fails with `not_found` if the item is unknown.
+  virtual Result<SimilarAnswer> similar_items(const std::string& item, int k) const = 0;
+
+  // Fails with `not_found` if the user is unknown.
+  virtual Result<UserInfo> user(const std::string& id) const = 0;
+
+  virtual const BundleInfo& info() const = 0;
+};
+
+// The one form of answers, for the CLI and HTTP. A null exposure is left out.
+Json answer_json(const RecommendAnswer& answer, const std::string* exposure = nullptr);
+Json answer_json(const SimilarAnswer& answer);
+Json info_json(const BundleInfo& info);      // of /v1/models
+Json segments_json(const BundleInfo& info);  // of /v1/segments
+Json user_json(const UserInfo& user);
+
+}  // namespace sartor
