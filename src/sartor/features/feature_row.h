@@ -1,0 +1,103 @@
+// What one user's events say about the user: user_features.h for the meaning of each number. Nobody
+// but user_features.cc includes this.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sartor/features/user_features.h"
+
+namespace sartor::features {
+
+// In the order of user_feature_infos().
+enum FeatureIndex : std::size_t {
+  kEvents,
+  kPositives,
+  kGroups,
+  kSessions,
+  kEvents7d,
+  kEvents28d,
+  kPositives28d,
+  kValueSum,
+  kValueMean,
+  kDaysSinceFirst,
+  kDaysSinceLast,
+  kMeanGapDays,
+  kAvgSessionTime,
+  kDwellMean,
+  kCtr,
+  kConversion,
+  kFavouriteCategory,
+  kCategoryEntropy,
+  kFavouriteHour,
+  kNightShare,
+  kWeekendShare,
+  kFavouriteDevice,
+  kSeason,
+  kSeasonShare,
+  kFeatures
+};
+
+// The words of `season`, sorted by bytes as a column's are.
+const std::vector<std::string>& season_words();
+
+// The features of one user; texts are codes.
+struct Row {
+  std::array<double, kFeatures> number;
+  std::array<std::uint32_t, kFeatures> code;
+};
+
+// Counts by code, cleared in the time it took to fill.
+class Tally {
+ public:
+  void add(std::uint32_t code);
+  void clear();
+  // The commonest code, the smallest of equals; Column::kMissing if there is none.
+  std::uint32_t mode() const;
+  double entropy_bits();  // NaN of nothing
+
+ private:
+  std::vector<std::size_t> counts_;
+  std::vector<std::uint32_t> used_;
+  std::size_t total_ = 0;
+};
+
+// Computes rows one after the other; one per thread, for it keeps scratch space.
+class RowMaker {
+ public:
+  RowMaker(const FeatureSpace& space, const Events& events, Time as_of);
+
+  // `rows` of the events are one user's, oldest first; those at or after as_of are not looked at.
+  Row make(std::span<const std::uint32_t> rows);
+
+ private:
+  using Rows = std::span<const std::uint32_t>;
+  void count(Rows past, Row& row);
+  void categories(Rows past, Row& row);
+  void recency(Rows timed, Row& row) const;
+  void clock(Rows timed, Row& row) const;
+  void find_sessions(Rows timed);
+  void sessions(Row& row) const;
+
+  struct Session {
+    Time start;
+    Time end;
+    bool positive;
+  };
+
+  const FeatureSpace& space_;
+  const Events& events_;
+  Time as_of_;
+  int impression_ = -1;  // event types; -1: the log has none such
+  int click_ = -1;
+  const Column* device_ = nullptr;
+  Tally tally_;
+  std::vector<std::uint32_t> groups_;
+  std::vector<std::uint32_t> order_;
+  std::vector<Session> sessions_;
+};
+
+}  // namespace sartor::features
