@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kFamily = "item_knn";
 constexpr std::size_t kRowsPerBlock = 64;
 
-// Similar items of each item of the catalogue.
+// For each item j of the catalogue the items i that count it among their neighbours, ascending:
+// what having j adds to whose score.
 struct Neighbours {
   Array<std::uint64_t> begin;  // catalogue + 1
   Array<ItemId> item;
@@ -125,18 +126,22 @@ Result<std::vector<std::vector<Similar>>> neighbour_rows(std::size_t n,
   return rows;
 }
 
-// `items` names the rows.
+// The other way round: by neighbour. `items` names the rows.
 Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const ItemId> items,
                   std::size_t catalogue, std::vector<float> strangers) {
   std::vector<std::uint64_t> begin(catalogue + 1, 0);
-  for (std::size_t k = 0; k < rows.size(); ++k) begin[items[k].index() + 1] = rows[k].size();
-  for (std::size_t i = 0; i < catalogue; ++i) begin[i + 1] += begin[i];
-  std::vector<ItemId> item;
-  std::vector<float> similarity;
   for (const auto& row : rows) {
-    for (const Similar& similar : row) {
-      item.push_back(items[similar.item]);
-      similarity.push_back(similar.similarity);
+    for (const Similar& similar : row) ++begin[items[similar.item].index() + 1];
+  }
+  for (std::size_t i = 0; i < catalogue; ++i) begin[i + 1] += begin[i];
+  std::vector<ItemId> item(begin.back());
+  std::vector<float> similarity(begin.back());
+  std::vector<std::uint64_t> next(begin.begin(), begin.end() - 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const Similar& similar : rows[i]) {
+      const std::uint64_t at = next[items[similar.item].index()]++;
+      item[at] = items[i];
+      similarity[at] = similar.similarity;
     }
   }
   return {std::move(begin), std::move(item), std::move(similarity), std::move(strangers)};

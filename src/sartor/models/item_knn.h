@@ -30,10 +30,11 @@ struct ItemKnnConfig {
   }
 };
 
-// s_ij = G_ij / (sqrt(G_ii G_jj) + shrinkage), G the Gram of gram.h. Each item keeps its
-// `neighbours` most similar others (ties by ascending item), and score_i = sum over the profile's
-// items j that keep i of x_j s_ij. A query without any known item gets popularity between 0 and 1.
-// Rows of G are made, used and dropped, so the catalogue may be large.
+// s_ij = G_ij / (sqrt(G_ii G_jj) + shrinkage), G the Gram of gram.h. Each item i keeps its
+// `neighbours` most similar others, N(i) (ties by ascending item), and score_i = sum over the
+// profile's items j in N(i) of x_j s_ij (Sarwar et al., WWW 2001). A query without any item that is
+// somebody's neighbour gets popularity between 0 and 1. Rows of G are made, used and dropped, so
+// the catalogue may be large.
 Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config,
                               const Resources& resources);
 
