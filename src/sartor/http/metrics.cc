@@ -1,0 +1,91 @@
+#include "sartor/http/metrics.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "sartor/base/text.h"
+
+namespace sartor {
+namespace {
+
+std::string family(const char* name, const char* type, const char* help) {
+  return fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+}
+
+// A label's value, with the three characters escaped that the format reserves.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return out + "\"";
+}
+
+std::string known_method(const std::string& method) {
+  for (const char* known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+    if (method == known) return method;
+  }
+  return "other";
+}
+
+}  // namespace
+
+void HttpMetrics::observe(const std::string& route, const std::string& method, int status,
+                          double seconds) {
+  const std::lock_guard lock(mutex_);
+  ++requests_[{route, known_method(method), status}];
+  Latency& latency = latency_[route];
+  const auto* bound = std::lower_bound(kBounds.begin(), kBounds.end(), seconds);
+  ++latency.counts[static_cast<std::size_t>(bound - kBounds.begin())];
+  latency.sum += seconds;
+}
+
+void HttpMetrics::refused(int status) {
+  const std::lock_guard lock(mutex_);
+  ++refused_[status];
+}
+
+void HttpMetrics::fell_back(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  ++fallbacks_[reason];
+}
+
+std::string HttpMetrics::text() const {
+  const std::lock_guard lock(mutex_);
+  std::string out = family("sartor_fallbacks_total", "counter",
+                           "Answers of the general model where a segment's own was meant.");
+  for (const auto& [reason, count] : fallbacks_) {
+    out += fmt::format("sartor_fallbacks_total{{reason={}}} {}\n", quoted(reason), count);
+  }
+  out += family("sartor_http_refused_total", "counter", "Requests refused before any route.");
+  for (const auto& [status, count] : refused_) {
+    out += fmt::format("sartor_http_refused_total{{status=\"{}\"}} {}\n", status, count);
+  }
+  out += family("sartor_http_request_seconds", "histogram",
+                "Time from the whole request to its answer.");
+  for (const auto& [route, latency] : latency_) {
+    std::uint64_t total = 0;
+    for (std::size_t b = 0; b <= kBounds.size(); ++b) {
+      total += latency.counts[b];
+      out += fmt::format("sartor_http_request_seconds_bucket{{route={},le=\"{}\"}} {}\n",
+                         quoted(route), b < kBounds.size() ? shortest(kBounds[b]) : "+Inf", total);
+    }
+    out += fmt::format("sartor_http_request_seconds_sum{{route={}}} {}\n", quoted(route),
+                       shortest(latency.sum));
+    out += fmt::format("sartor_http_request_seconds_count{{route={}}} {}\n", quoted(route), total);
+  }
+  out += family("sartor_http_requests_total", "counter", "Requests answered, by route and status.");
+  for (const auto& [key, count] : requests_) {
+    const auto& [route, method, status] = key;
+    out += fmt::format("sartor_http_requests_total{{route={},method=\"{}\",status=\"{}\"}} {}\n",
+                       quoted(route), method, status, count);
+  }
+  out += family("sartor_uptime_seconds", "gauge", "Since the server started.");
+  const std::chrono::duration<double> up = std::chrono::steady_clock::now() - started_;
+  out += fmt::format("sartor_uptime_seconds {:.3f}\n", up.count());
+  return out;
+}
+
+}  // namespace sartor

@@ -1,0 +1,44 @@
+// Counters of the HTTP interface in Prometheus' text format. Labels are bounded: routes come from
+// the table, methods and statuses from short lists.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+
+namespace sartor {
+
+class HttpMetrics {
+ public:
+  // One answered request; `route` is the table's pattern, or "unmatched".
+  void observe(const std::string& route, const std::string& method, int status, double seconds);
+  // One request that never reached a route: broken, too large, too many.
+  void refused(int status);
+  // Answers that had to fall back to the general model, by reason (a short list of words).
+  void fell_back(const std::string& reason);
+
+  // Families sorted by name, lines by label.
+  std::string text() const;
+
+ private:
+  static constexpr std::array<double, 11> kBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                     0.05,   0.1,   0.25,   0.5,   1};
+  struct Latency {
+    std::array<std::uint64_t, kBounds.size() + 1> counts{};
+    double sum = 0;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, int>, std::uint64_t> requests_;
+  std::map<std::string, Latency> latency_;  // by route
+  std::map<int, std::uint64_t> refused_;
+  std::map<std::string, std::uint64_t> fallbacks_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace sartor

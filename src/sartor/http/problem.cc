@@ -1,0 +1,76 @@
+#include "sartor/http/problem.h"
+
+#include <cassert>
+#include <nlohmann/json.hpp>
+
+namespace sartor {
+namespace {
+
+constexpr ProblemKind kKinds[] = {
+    {"bad-request", 400, "Bad request",
+     "The request is not well-formed HTTP, or its body is not JSON."},
+    {"not-found", 404, "Not found", "There is no such path, or nothing of that name."},
+    {"method-not-allowed", 405, "Method not allowed",
+     "The path exists, but not with this method; the Allow header names those that do."},
+    {"body-too-large", 413, "Body too large", "Send less at once."},
+    {"unsupported-media-type", 415, "Unsupported media type",
+     "A request with a body needs Content-Type: application/json."},
+    {"misdirected-request", 421, "Misdirected request",
+     "This server listens on loopback only and answers to no other name."},
+    {"invalid-parameters", 422, "Invalid parameters",
+     "The request was understood, but a value is missing, unknown or out of range; `errors` names "
+     "each."},
+    {"header-too-large", 431, "Header too large",
+     "The request line and header fields are too long."},
+    {"internal", 500, "Internal error", "A promise of the server's own was broken; see its log."},
+    {"unavailable", 503, "Unavailable",
+     "The server is full, stopping, or has nothing to serve yet."},
+};
+
+const ProblemKind& kind_of(const std::string& name) {
+  for (const ProblemKind& kind : kKinds) {
+    if (name == kind.name) return kind;
+  }
+  assert(false && "unknown problem");
+  return kKinds[8];
+}
+
+const char* name_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+      return "invalid-parameters";
+    case ErrorCode::not_found:
+      return "not-found";
+    case ErrorCode::cancelled:
+      return "unavailable";
+    case ErrorCode::io:
+      return "unavailable";
+    default:
+      return "internal";
+  }
+}
+
+}  // namespace
+
+std::span<const ProblemKind> problem_kinds() { return kKinds; }
+
+HttpResponse problem(const std::string& name, const std::string& detail) {
+  return problem(name, detail, nullptr);
+}
+
+HttpResponse problem(const std::string& name, const std::string& detail, const Json& extra) {
+  const ProblemKind& kind = kind_of(name);
+  Json json{{"type", std::string("/problems/") + kind.name},
+            {"title", kind.title},
+            {"status", kind.status},
+            {"detail", detail}};
+  if (extra.is_object()) json.update(extra);
+  return {kind.status,
+          "application/problem+json",
+          json.dump(-1, ' ', false, Json::error_handler_t::replace),
+          {}};
+}
+
+HttpResponse problem_of(const Error& error) { return problem(name_of(error.code), error.message); }
+
+}  // namespace sartor
