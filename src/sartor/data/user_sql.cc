@@ -106,6 +106,23 @@ bool is_single_expression(const Json& tree) {
          empty("having") && empty("qualify") && empty("sample");
 }
 
+bool is_word(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+Result<Json> parse_tree(DuckDb& db, const UserSql& sql) {
+  const auto parsed =
+      db.text("SELECT json_serialize_sql(" + sql_text("SELECT " + sql.in_brackets()) + ")");
+  if (!parsed) return user_sql_error(sql, parsed.error().message);
+  Json tree = Json::parse(*parsed, nullptr, false);
+  if (tree.is_discarded()) {
+    return Error{ErrorCode::internal, sql.key + ": cannot read DuckDB's tree"};
+  }
+  return tree;
+}
+
 }  // namespace
 
 const std::vector<std::string>& user_sql_functions() {
@@ -129,11 +146,11 @@ Result<UserSql> check_user_sql(DuckDb& db, const std::string& key, const std::st
   if (text.find('\0') != std::string::npos || !is_utf8(text)) {
     return user_sql_error(out, "is not text");
   }
-  const auto parsed =
-      db.text("SELECT json_serialize_sql(" + sql_text("SELECT " + out.in_brackets()) + ")");
-  if (!parsed) return user_sql_error(out, parsed.error().message);
-  const Json tree = Json::parse(*parsed, nullptr, false);
-  if (tree.is_discarded()) return Error{ErrorCode::internal, key + ": cannot read DuckDB's tree"};
+  SARTOR_ASSIGN(Json tree, parse_tree(db, out));
+  if (tree.value("error", false) && is_word(text)) {  // a column called like a word of SQL's
+    out.text = sql_name(text);
+    SARTOR_ASSIGN(tree, parse_tree(db, out));
+  }
   if (tree.value("error", false)) return user_sql_error(out, tree.value("error_message", "?"));
   if (!is_single_expression(tree)) {
     return user_sql_error(out, "expected a single expression, found a statement or a list");

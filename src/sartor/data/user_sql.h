@@ -11,8 +11,9 @@
 namespace sartor {
 
 struct UserSql {
-  std::string key;                   // "events[0].keep": where it was written
-  std::string text;                  // as written; "" where the key was left out
+  std::string key;   // "events[0].keep": where it was written
+  std::string text;  // as written, but for a column's name that is a word of SQL's: quoted;
+                     // "" where the key was left out
   std::vector<std::string> columns;  // the names it uses, in order of appearance, distinct;
                                      // of a.b the first
   bool is_column = false;            // nothing but one column's name
