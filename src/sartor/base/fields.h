@@ -136,8 +136,11 @@ Status read_config(const ConfigNode& node, std::optional<T>& out, const std::str
 
 template <class T>
 Status read_config(const ConfigNode& node, std::vector<T>& out, const std::string& path) {
-  if (!node.is_array()) return detail::wrong_kind(node, path, "a list in [ ]");
   out.clear();
+  if constexpr (std::is_arithmetic_v<T>) {  // `k = 5` is the list of one number
+    if (!node.is_array()) return read_config(node, out.emplace_back(), path);
+  }
+  if (!node.is_array()) return detail::wrong_kind(node, path, "a list in [ ]");
   for (std::size_t i = 0; i < node.array().size(); ++i) {
     T value{};
     SARTOR_TRY(read_config(node.array()[i], value, fmt::format("{}[{}]", path, i)));

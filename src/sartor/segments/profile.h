@@ -1,0 +1,49 @@
+// What a segment is like, in numbers and in one sentence.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sartor/base/json.h"
+#include "sartor/base/parallel.h"
+#include "sartor/base/result.h"
+#include "sartor/data/dataset.h"
+
+namespace sartor {
+
+// A feature that sets a segment apart.
+struct Contrast {
+  std::string feature;
+  std::string word;    // of a text feature: the value whose share is compared; "" of a number
+  double segment = 0;  // mean, or share of the word, among those who have a value
+  double all = 0;
+  double z = 0;  // (segment - all) / sd over all users
+};
+
+struct SegmentProfile {
+  std::string segment;
+  std::size_t users = 0;
+  double share = 0;
+  std::string sentence;
+  std::vector<Contrast> contrasts;  // the strongest first
+};
+
+// One profile per name, from all rows of `features`; columns named embedding.N are left out.
+std::vector<SegmentProfile> segment_profiles(const Table& features,
+                                             std::span<const std::uint32_t> assigned,
+                                             const std::vector<std::string>& names);
+
+Json profiles_json(const std::vector<SegmentProfile>& profiles);
+
+// A plane of users: the first two principal components of the standardised number columns,
+// embedding included.
+struct UserMap {
+  std::vector<double> x, y;
+  std::vector<std::uint32_t> row;  // of `features`
+  double explained[2] = {0, 0};    // share of the variance
+};
+
+// At most `most` of `rows`, evenly spread. The largest loading of each component is positive.
+UserMap map_users(const Table& features, std::span<const std::uint32_t> rows, std::size_t most);
+
+}  // namespace sartor

@@ -1,0 +1,56 @@
+// Feature columns as points in space: numbers to z-scores, words to 0/1 columns, vectors as they
+// are.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sartor/base/json.h"
+#include "sartor/base/matrix.h"
+#include "sartor/base/result.h"
+#include "sartor/data/dataset.h"
+
+namespace sartor {
+
+class Scaler {
+ public:
+  // `features` are column names; "embedding" stands for all of embedding.0, embedding.1, …, which
+  // share one scale. Numbers: (x - mean) / sd over `rows`, missing ones at the mean with a flag
+  // column of their own. Texts: one column per word, the ten most frequent. A column without
+  // variation is left out, with a note. Fails with `config`, naming the nearest, if there is no
+  // such column or none is left.
+  static Result<Scaler> fit(const Table& table, const std::vector<std::string>& features,
+                            std::span<const std::uint32_t> rows);
+
+  std::size_t columns() const { return columns_; }
+  const std::vector<std::string>& notes() const { return notes_; }
+
+  // Of `rows` of any table that has the columns. Fails with `config` if one is missing.
+  Result<Matrix<float>> transform(const Table& table, std::span<const std::uint32_t> rows) const;
+  // Whether the row has anything in any of the columns: a value that is not missing, a vector that
+  // is not zero.
+  Result<std::vector<std::uint8_t>> known(const Table& table) const;
+
+  Json to_json() const;
+  static Result<Scaler> from_json(const Json& json);
+
+ private:
+  enum class Kind { number, vector, word };
+  struct Part {
+    std::string column;
+    Kind kind = Kind::number;
+    double mean = 0;
+    double scale = 1;
+    bool flag = false;  // a second column: 1 where the number is missing
+    std::string word;
+  };
+  std::vector<Part> parts_;
+  std::size_t columns_ = 0;
+  std::vector<std::string> notes_;
+
+  void add_number(const Column& column, std::span<const std::uint32_t> rows);
+  void add_vectors(const std::vector<const Column*>& columns, std::span<const std::uint32_t> rows);
+  void add_words(const Column& column, std::span<const std::uint32_t> rows);
+};
+
+}  // namespace sartor

@@ -1,0 +1,202 @@
+#include "sartor/segments/segmentation.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+#include "sartor/segments/kmeans.h"
+
+namespace sartor {
+namespace {
+
+Error config_error(std::string message) { return {ErrorCode::config, std::move(message)}; }
+
+Status check_names(const SegmentationConfig& config) {
+  std::set<std::string> names{kEveryoneElse};
+  for (const RuleConfig& rule : config.rules) {
+    const std::string where = fmt::format("segmentation '{}'", config.name);
+    if (rule.name.empty()) return config_error(where + ": a rule has no name");
+    if (rule.where.empty())
+      return config_error(fmt::format("{}, rule '{}': where is empty", where, rule.name));
+    if (!names.insert(rule.name).second) {
+      return config_error(
+          fmt::format("{}: the name '{}' is {}", where, rule.name,
+                      rule.name == kEveryoneElse ? "reserved" : "taken by another rule"));
+    }
+  }
+  if (!config.cluster.empty() && config.cluster != "kmeans") {
+    return config_error(fmt::format("segmentation '{}': cluster '{}' is not known; expected kmeans",
+                                    config.name, config.cluster));
+  }
+  const bool range = config.k.size() == 1 || (config.k.size() == 2 && config.k[0] <= config.k[1]);
+  if (!config.cluster.empty() && (!range || config.k[0] < 2 || config.k.back() > 200)) {
+    return config_error(fmt::format(
+        "segmentation '{}': k is wrong; expected [n] or [least, most] from 2 to 200", config.name));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool SegmentationConfig::wants_embedding() const {
+  return !cluster.empty() &&
+         std::any_of(features.begin(), features.end(),
+                     [](const std::string& f) { return f.starts_with("embedding"); });
+}
+
+std::string Segmentation::kind() const {
+  if (clusters() == 0) return "rules";
+  return rules_.empty() ? "kmeans" : "rules and kmeans";
+}
+
+Status Segmentation::parse_rules(const std::vector<RuleConfig>& rules) {
+  for (const RuleConfig& rule : rules) {
+    auto parsed = SqlExpression::parse(rule.where);
+    if (!parsed)
+      return within(fmt::format("segmentation '{}', rule '{}'", name_, rule.name), parsed.error());
+    rules_.push_back({rule.name, std::move(*parsed)});
+  }
+  return {};
+}
+
+void Segmentation::name_segments() {
+  names_.clear();
+  for (const Rule& rule : rules_) names_.push_back(rule.name);
+  for (std::size_t c = 0; c < clusters(); ++c) names_.push_back(fmt::format("{}-{}", name_, c + 1));
+  names_.emplace_back(kEveryoneElse);
+}
+
+Result<std::vector<std::uint32_t>> Segmentation::apply_rules(const Table& features) const {
+  const auto none = static_cast<std::uint32_t>(rules_.size());
+  std::vector<std::uint32_t> taken(features.rows, none);
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    auto bound = rules_[r].where.bind_condition(features);
+    if (!bound)
+      return within(fmt::format("segmentation '{}', rule '{}'", name_, rules_[r].name),
+                    bound.error());
+    for (std::size_t row = 0; row < features.rows; ++row) {
+      if (taken[row] == none && bound->condition(row).value_or(false))
+        taken[row] = static_cast<std::uint32_t>(r);
+    }
+  }
+  return taken;
+}
+
+Status Segmentation::fit_clusters(const SegmentationConfig& config, const Table& features,
+                                  std::span<const std::uint32_t> rows, std::uint64_t seed,
+                                  const Resources& resources) {
+  SARTOR_ASSIGN(const auto taken, apply_rules(features));
+  std::vector<std::uint32_t> left;
+  for (const std::uint32_t row : rows) {
+    if (taken[row] == rules_.size()) left.push_back(row);
+  }
+  SARTOR_ASSIGN(scaler_, Scaler::fit(features, config.features, left));
+  warnings_.insert(warnings_.end(), scaler_.notes().begin(), scaler_.notes().end());
+  SARTOR_ASSIGN(const auto known, scaler_.known(features));
+  std::erase_if(left, [&](std::uint32_t row) { return known[row] == 0; });
+  if (left.size() < static_cast<std::size_t>(config.k.back())) {
+    return config_error(fmt::format("k goes up to {}, but only {} users are left to cluster",
+                                    config.k.back(), left.size()));
+  }
+  SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, left));
+  if (config.k[0] == config.k.back()) {
+    SARTOR_ASSIGN(KMeans fit,
+                  fit_kmeans(points.view(), {.k = config.k[0], .seed = seed}, resources));
+    centres_ = std::move(fit.centres);
+  } else {
+    SARTOR_ASSIGN(
+        KSearch found,
+        search_kmeans(points.view(), {.low = config.k[0], .high = config.k.back(), .seed = seed},
+                      resources));
+    centres_ = std::move(found.model.centres);
+  }
+  return {};
+}
+
+Result<Segmentation> fit_segmentation(const SegmentationConfig& config, const Table& features,
+                                      std::span<const std::uint32_t> rows, std::uint64_t seed,
+                                      const Resources& resources) {
+  SARTOR_TRY(check_names(config));
+  Segmentation made;
+  made.name_ = config.name;
+  SARTOR_TRY(made.parse_rules(config.rules));
+  if (!config.cluster.empty()) {
+    if (auto status = made.fit_clusters(config, features, rows, seed, resources); !status) {
+      return within(fmt::format("segmentation '{}'", config.name), status.error());
+    }
+  }
+  made.name_segments();
+  SARTOR_ASSIGN(const auto assigned, made.assign(features));
+  std::vector<std::size_t> counts(made.names_.size());
+  for (const std::uint32_t segment : assigned) ++counts[segment];
+  for (std::size_t r = 0; r < config.rules.size(); ++r) {
+    if (counts[r] == 0) {
+      made.warnings_.push_back(
+          fmt::format("rule '{}' takes nobody ({} users)", config.rules[r].name, features.rows));
+    } else if (counts[r] == features.rows) {
+      made.warnings_.push_back(
+          fmt::format("rule '{}' takes everybody ({} users)", config.rules[r].name, features.rows));
+    }
+  }
+  return made;
+}
+
+Result<std::vector<std::uint32_t>> Segmentation::assign(const Table& features) const {
+  SARTOR_ASSIGN(auto assigned, apply_rules(features));
+  const auto none = static_cast<std::uint32_t>(rules_.size());
+  const auto else_segment = static_cast<std::uint32_t>(names_.size() - 1);
+  if (clusters() == 0) return assigned;  // `everyone else` follows the rules
+  SARTOR_ASSIGN(const auto known, scaler_.known(features));
+  std::vector<std::uint32_t> rows(features.rows);
+  std::iota(rows.begin(), rows.end(), 0u);
+  SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, rows));
+  for (std::size_t row = 0; row < features.rows; ++row) {
+    if (assigned[row] != none) continue;
+    assigned[row] =
+        known[row] == 0 ? else_segment : none + nearest_centre(points.row(row), centres_);
+  }
+  return assigned;
+}
+
+Json Segmentation::to_json() const {
+  Json rules = Json::array();
+  for (const Rule& rule : rules_)
+    rules.push_back({{"name", rule.name}, {"where", rule.where.text()}});
+  Json centres = Json::array();
+  for (std::size_t c = 0; c < centres_.rows(); ++c) {
+    centres.push_back(std::vector<float>(centres_.row(c).begin(), centres_.row(c).end()));
+  }
+  return {{"format_version", 1}, {"name", name_},  {"kind", kind()},
+          {"segments", names_},  {"rules", rules}, {"columns", scaler_.to_json()},
+          {"centres", centres}};
+}
+
+Result<Segmentation> Segmentation::from_json(const Json& json) {
+  Segmentation made;
+  try {
+    made.name_ = json.at("name");
+    std::vector<RuleConfig> rules;
+    for (const Json& rule : json.at("rules")) rules.push_back({rule.at("name"), rule.at("where")});
+    SARTOR_TRY(made.parse_rules(rules));
+    SARTOR_ASSIGN(made.scaler_, Scaler::from_json(json.at("columns")));
+    const Json& centres = json.at("centres");
+    made.centres_ = Matrix<float>(centres.size(), made.scaler_.columns());
+    for (std::size_t c = 0; c < centres.size(); ++c) {
+      const auto centre = centres[c].get<std::vector<float>>();
+      if (centre.size() != made.scaler_.columns())
+        return Error{ErrorCode::bad_data, "segmentation: a centre has the wrong length"};
+      std::copy(centre.begin(), centre.end(), made.centres_.row(c).begin());
+    }
+    made.name_segments();
+    if (made.names_ != json.at("segments").get<std::vector<std::string>>()) {
+      return Error{ErrorCode::bad_data,
+                   "segmentation: the names of segments do not agree with rules and centres"};
+    }
+  } catch (const Json::exception& e) {
+    return Error{ErrorCode::bad_data, std::string("segmentation: ") + e.what()};
+  }
+  return made;
+}
+
+}  // namespace sartor

@@ -1,0 +1,156 @@
+#include "sartor/segments/segmentation.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "sartor/base/random.h"
+#include "sartor/segments/kmeans.h"
+#include "sartor/segments/profile.h"
+#include "sartor/segments/stability.h"
+
+namespace sartor {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// `per` points around each of three corners.
+Matrix<float> blobs(std::size_t per, double spread = 0.1) {
+  Matrix<float> points(3 * per, 2);
+  Random random(3);
+  const float corners[3][2] = {{0, 0}, {5, 0}, {0, 5}};
+  for (std::size_t p = 0; p < points.rows(); ++p) {
+    for (std::size_t d = 0; d < 2; ++d)
+      points(p, d) = corners[p % 3][d] + static_cast<float>(spread * random.normal());
+  }
+  return points;
+}
+
+Table features() {
+  Table table{.rows = 6};
+  table.columns.push_back({.name = "events", .numbers = {0, 1, 20, 30, 2, 25}});
+  table.columns.push_back({.name = "days_since_last", .numbers = {std::nan(""), 90, 3, 2, 80, 5}});
+  table.columns.push_back({.name = "country",
+                           .is_text = true,
+                           .codes = {Column::kMissing, 0, 1, 1, 0, 1},
+                           .words = {"DE", "UK"}});
+  return table;
+}
+
+std::vector<std::uint32_t> all_rows(std::size_t n) {
+  std::vector<std::uint32_t> rows(n);
+  std::iota(rows.begin(), rows.end(), 0u);
+  return rows;
+}
+
+TEST(Segmentation, FirstRuleThatHoldsWinsAndMissingIsNotTrue) {
+  const Table table = features();
+  const SegmentationConfig config{
+      .name = "rfm",
+      .rules = {
+          {"new", "events = 0"}, {"lapsed", "days_since_last > 60"}, {"german", "country = 'DE'"}}};
+  const auto made = fit_segmentation(config, table, all_rows(6), 1, {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->names(), ElementsAre("new", "lapsed", "german", "everyone else"));
+  EXPECT_THAT(*made->assign(table), ElementsAre(0, 1, 3, 3, 1, 3));
+  ASSERT_EQ(made->warnings().size(), 1u);
+  EXPECT_THAT(made->warnings()[0], HasSubstr("'german' takes nobody"));
+  const auto back = Segmentation::from_json(made->to_json());
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back->assign(table), *made->assign(table));
+}
+
+TEST(Segmentation, ClustersWhatNoRuleTookAndStrangersAreEveryoneElse) {
+  const auto points = blobs(50);
+  Table table{.rows = 151};
+  for (int d = 0; d < 2; ++d) {
+    Column column{.name = "embedding." + std::to_string(d), .numbers = std::vector<double>(151)};
+    for (std::size_t p = 0; p < 150; ++p)
+      column.numbers[p] = points(p, static_cast<std::size_t>(d)) + 1;
+    table.columns.push_back(column);
+  }
+  table.columns.push_back({.name = "events", .numbers = std::vector<double>(151, 1)});
+  table.columns[2].numbers[0] = 99;
+  const SegmentationConfig config{
+      .name = "tastes", .rules = {{"heavy", "events > 50"}}, .cluster = "kmeans", .k = {2, 6}};
+  const auto made = fit_segmentation(config, table, all_rows(150), 1, {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_THAT(made->names(),
+              ElementsAre("heavy", "tastes-1", "tastes-2", "tastes-3", "everyone else"));
+  const auto assigned = *made->assign(table);
+  EXPECT_EQ(assigned[0], 0u);
+  EXPECT_EQ(assigned[150], 4u);  // nothing is known of this user
+  for (std::size_t p = 6; p < 150; ++p) EXPECT_EQ(assigned[p], assigned[3 + p % 3]);
+  const auto back = Segmentation::from_json(made->to_json());
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back->assign(table), assigned);
+}
+
+TEST(Segmentation, ExplainsWhatIsWrong) {
+  const Table table = features();
+  const auto message = [&](const SegmentationConfig& config) {
+    return fit_segmentation(config, table, all_rows(6), 1, {}).error().message;
+  };
+  EXPECT_THAT(message({.name = "s", .rules = {{"a", "evnts > 3"}}}), HasSubstr("rule 'a'"));
+  EXPECT_THAT(message({.name = "s", .rules = {{"a", "evnts > 3"}}}), HasSubstr("events"));
+  EXPECT_THAT(message({.name = "s", .rules = {{"everyone else", "events > 3"}}}),
+              HasSubstr("reserved"));
+  EXPECT_THAT(message({.name = "s", .rules = {{"a", "events > 3"}, {"a", "events > 4"}}}),
+              HasSubstr("taken"));
+  EXPECT_THAT(message({.name = "s", .cluster = "kmeans", .features = {"events"}, .k = {7}}),
+              HasSubstr("only 6 users"));
+  EXPECT_THAT(message({.name = "s", .cluster = "kmeans", .features = {"evens"}, .k = {2}}),
+              HasSubstr("did you mean 'events'"));
+  EXPECT_THAT(message({.name = "s", .cluster = "dbscan"}), HasSubstr("expected kmeans"));
+  EXPECT_THAT(message({.name = "s", .rules = {{"a", "read_text('/etc/passwd') = ''"}}}),
+              HasSubstr("rule 'a'"));
+}
+
+TEST(Stability, AdjustedRandIndexKnownAnswers) {
+  const std::vector<std::uint32_t> a = {0, 0, 0, 1, 1, 1};
+  EXPECT_DOUBLE_EQ(adjusted_rand_index(a, std::vector<std::uint32_t>{1, 1, 1, 0, 0, 0}), 1);
+  // scikit-learn's documentation: [0, 0, 1, 1] against [0, 0, 1, 2] is 0.571…
+  EXPECT_NEAR(adjusted_rand_index(std::vector<std::uint32_t>{0, 0, 1, 1},
+                                  std::vector<std::uint32_t>{0, 0, 1, 2}),
+              0.5714285714285714, 1e-12);
+  EXPECT_THAT(best_jaccard(a, std::vector<std::uint32_t>{0, 0, 1, 1, 1, 1}, 2),
+              ElementsAre(2.0 / 3, 0.75));
+}
+
+TEST(Stability, BlobsComeBackAndNoiseDoesNot) {
+  const auto points = blobs(100);
+  const auto fit = fit_kmeans(points.view(), {.k = 3}, {});
+  EXPECT_GT(cluster_stability(points.view(), fit->centres, 5, 1, {})->ari, 0.95);
+  const auto noise = blobs(100, 30);
+  const auto loose = fit_kmeans(noise.view(), {.k = 6}, {});
+  EXPECT_LT(cluster_stability(noise.view(), loose->centres, 5, 1, {})->ari, 0.8);
+}
+
+TEST(Profile, NamesWhatSetsASegmentApart) {
+  const Table table = features();
+  const std::vector<std::uint32_t> assigned = {0, 0, 1, 1, 0, 1};
+  const auto profiles = segment_profiles(table, assigned, {"light", "heavy"});
+  ASSERT_EQ(profiles.size(), 2u);
+  EXPECT_EQ(profiles[1].users, 3u);
+  EXPECT_THAT(profiles[1].sentence, HasSubstr("heavy: 3 users (50.0 %); "));
+  EXPECT_THAT(profiles[1].sentence, HasSubstr("country is UK for 100 % against 60 % of all"));
+  EXPECT_GT(std::abs(profiles[1].contrasts[0].z), 0.9);
+}
+
+TEST(Map, FirstAxisHoldsTheVariance) {
+  Table table{.rows = 100};
+  Column a{.name = "a", .numbers = std::vector<double>(100)},
+      b{.name = "b", .numbers = std::vector<double>(100)};
+  for (std::size_t i = 0; i < 100; ++i) a.numbers[i] = b.numbers[i] = static_cast<double>(i);
+  table.columns = {a, b};
+  const UserMap map = map_users(table, all_rows(100), 50);
+  EXPECT_EQ(map.x.size(), 50u);
+  EXPECT_NEAR(map.explained[0], 1, 1e-9);
+  EXPECT_GT(map.x[49], map.x[0]);
+}
+
+}  // namespace
+}  // namespace sartor
