@@ -235,10 +235,12 @@ class HttpServer::Impl {
   asio::awaitable<void> serve(SharedConnection connection) {
     try {
       beast::flat_buffer buffer(kReadAhead);
-      bool first = true;
-      while (co_await await_request(*connection, buffer, first) &&
-             co_await serve_one(*connection, buffer)) {
-        first = false;
+      // One co_await a statement: gcc 12 resumes `co_await a && co_await b` late where a is false.
+      for (bool first = true;; first = false) {
+        const bool asked = co_await await_request(*connection, buffer, first);
+        if (!asked) break;
+        const bool kept = co_await serve_one(*connection, buffer);
+        if (!kept) break;
       }
       error_code ignored;
       connection->stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
@@ -367,8 +369,9 @@ class HttpServer::Impl {
     connection.stream.expires_after(kLinger);
     std::vector<char> scrap(kReadAhead);
     for (std::size_t total = 0; !error && total < kLingerBytes;) {
-      total += co_await connection.stream.async_read_some(
+      const std::size_t n = co_await connection.stream.async_read_some(
           asio::buffer(scrap), asio::redirect_error(asio::use_awaitable, error));
+      total += n;
     }
   }
 

@@ -242,8 +242,9 @@ TEST(HttpServer, CutsOffTheSlow) {
 TEST(HttpServer, TellsTheSuperfluousConnectionAndGoesOn) {
   ServerOptions options = quick();
   options.max_connections = 2;
-  options.header_timeout = milliseconds(3000);
+  options.header_timeout = milliseconds(60'000);
   const HttpServer server = started(options);
+  const auto start = std::chrono::steady_clock::now();
   {
     const Client one(server.port());
     const Client two(server.port());
@@ -253,6 +254,8 @@ TEST(HttpServer, TellsTheSuperfluousConnectionAndGoesOn) {
     EXPECT_THAT(one.rest(), HasSubstr("GET /one"));
   }
   while (server.connections() > 0) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(10'000))
+      << "a client that went away has to be noticed at once";
   EXPECT_THAT(ask(server, get("/")), StartsWith("HTTP/1.1 200"));
 }
 
@@ -301,7 +304,10 @@ TEST(HttpServer, ATakenPortIsAnIoError) {
 }
 
 TEST(HttpServer, StopDrainsWhatRunsAndClosesWhatIsIdle) {
-  HttpServer server = started(quick());
+  ServerOptions options = quick();
+  options.header_timeout = milliseconds(60'000);  // an idle connection must not wait for it
+  options.drain_timeout = milliseconds(60'000);
+  HttpServer server = started(options);
   const Client idle(server.port());
   const Client busy(server.port());
   busy.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
