@@ -1,0 +1,174 @@
+// The general model with its components, and what was tried on the way.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "sartor/pipeline/report_parts.h"
+
+namespace sartor::report {
+namespace {
+
+std::string parameters_words(const Json& parameters) {
+  if (!parameters.is_object()) return words(parameters);
+  std::string out;
+  for (const std::string& key : keys_of(parameters)) {
+    const Json& value = at(parameters, key);
+    const auto n = number(value);
+    const std::string shown = n ? significant(n) : words(value);
+    if (shown.empty()) continue;
+    out += (out.empty() ? "" : ", ") + key + " " + shown;
+  }
+  return out;
+}
+
+struct Component {
+  std::string name{};
+  std::string family{};
+  std::string parameters{};
+  std::optional<double> weight{};
+  std::optional<double> validate{};
+  std::optional<double> test{};
+};
+
+// details.components if there are any, else the short list of the summary.
+std::vector<Component> read_components(const Report& report) {
+  std::vector<Component> out;
+  const Json& given = at(report.details, "components");
+  if (given.is_array() && !given.empty()) {
+    for (const Json& one : given) {
+      out.push_back({words(one, "name"), words(one, "family"),
+                     parameters_words(at(one, "parameters")), number(one, "weight"),
+                     number(one, "validate", report.metric), number(one, "test", report.metric)});
+    }
+  } else {
+    const Json& named = at(report.summary, "general", "components");
+    for (const std::string& name : keys_of(named)) {
+      out.push_back({.name = name, .test = number(named, name, "test", report.metric)});
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const Component& a, const Component& b) {
+    return a.test.value_or(-1) > b.test.value_or(-1);
+  });
+  return out;
+}
+
+Markup components_table(const Report& report) {
+  const auto components = read_components(report);
+  if (components.empty()) return {};
+  const auto general = number(report.summary, "general", "metrics", "test", report.metric);
+  const auto users = number(report.details, "split", "test", "users");
+  double most = general.value_or(0);
+  for (const Component& c : components) most = std::max(most, c.test.value_or(0));
+  Table table("The general model and its components alone: " + report.metric + " on test" +
+              (users ? ", mean over " + counted(users, "user") : ""));
+  table.column("Model", Table::Kind::text).column("Test");
+  table.column("Weight").column("Validate").column("Parameters", Table::Kind::text);
+  const auto value = [&](std::optional<double> metric) {
+    return html("{}{}", significant(metric),
+                bar(metric && most > 0 ? std::optional(*metric / most) : std::nullopt));
+  };
+  table.row(
+      {html("general{}",
+            html(" <span class=\"soft\">{}</span>", words(report.summary, "general", "family"))),
+       value(general), Markup(),
+       text(significant(number(report.summary, "general", "metrics", "validate", report.metric))),
+       text(parameters_words(at(report.summary, "general", "parameters")))},
+      "total");
+  for (const Component& c : components) {
+    Markup name = text(c.name);
+    if (!c.family.empty() && c.family != c.name) {
+      name += html(" <span class=\"soft\">{}</span>", c.family);
+    }
+    table.row({name, value(c.test), text(significant(c.weight)), text(significant(c.validate)),
+               text(c.parameters)});
+  }
+  return table.done();
+}
+
+Markup metrics_table(const Report& report) {
+  const Json& metrics = at(report.summary, "general", "metrics");
+  std::vector<std::string> names;
+  const char* windows[] = {"validate", "confirm", "test"};
+  for (const char* window : windows) {
+    for (const std::string& name : keys_of(at(metrics, window))) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+  Table table("All metrics of the general model");
+  table.column("Metric", Table::Kind::text);
+  for (const char* window : windows) {
+    const auto users = number(report.details, "split", window, "users");
+    table.column(users ? fmt::format("{}, n = {}", window, count(users)) : window);
+  }
+  for (const std::string& name : names) {
+    std::vector<Markup> cells = {text(name)};
+    for (const char* window : windows) {
+      cells.push_back(text(significant(number(metrics, window, name))));
+    }
+    table.row(std::move(cells));
+  }
+  return table.done();
+}
+
+Markup segmentations(const Report& report) {
+  const Json& tried = at(report.summary, "segmentation", "tried");
+  if (!tried.is_array()) return {};
+  Table table("Segmentations that competed on validate");
+  table.column("Segmentation", Table::Kind::text).column("Gain on validate");
+  const std::string chosen = words(report.summary, "segmentation", "name");
+  for (const Json& one : tried) {
+    const std::string name = words(one, "name");
+    table.row({html("{}{}", name,
+                    name == chosen ? html(" <span class=\"badge yes\">✓ chosen</span>") : Markup()),
+               text(gain(number(one, "validate_gain")))});
+  }
+  return table.done();
+}
+
+Markup candidates(const Report& report) {
+  const Json& tried = at(report.details, "tried");
+  if (!tried.is_array()) return {};
+  Table table("Candidates of each segment on validate, cross-fitted");
+  table.column("Segment", Table::Kind::text).column("Candidate", Table::Kind::text);
+  table.column("Gain on validate").column("95% interval");
+  for (const Json& one : tried) {
+    table.row(
+        {text(words(one, "segment")),
+         html("{}{}", words(one, "candidate"),
+              truth(one, "chosen") ? html(" <span class=\"badge yes\">✓ chosen</span>") : Markup()),
+         text(gain(number(one, "validate_gain"))),
+         text(interval(number(one, "low"), number(one, "high")))});
+  }
+  return table.done();
+}
+
+Markup budget(const Report& report) {
+  const Json& segments = at(report.details, "tuning", "segments");
+  if (!segments.is_array()) return {};
+  const auto total = number(report.details, "tuning", "trials");
+  Table table(total ? "How the budget of " + counted(total, "trial") + " was spent"
+                    : std::string("How the budget was spent"));
+  table.column("Segment", Table::Kind::text).column("Trials").column("Share").column("Importance");
+  for (const Json& one : segments) {
+    table.row({text(words(one, "segment")), text(count(number(one, "trials"))),
+               html("{}{}", percent(number(one, "share")), bar(number(one, "share"))),
+               text(significant(number(one, "importance")))});
+  }
+  return table.done();
+}
+
+}  // namespace
+
+Markup general_section(const Report& report) {
+  return section(
+      "general", "The general model",
+      components_table(report) + folded("All metrics in all windows", metrics_table(report)));
+}
+
+Markup tried_section(const Report& report) {
+  return section("tried", "What was tried",
+                 segmentations(report) + budget(report) + tuning_curves(report) +
+                     folded("All candidates", candidates(report)));
+}
+
+}  // namespace sartor::report

@@ -1,0 +1,99 @@
+// Who the segments are: a card each in words and contrasts, a map of the users, how stable it is.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "sartor/pipeline/report_parts.h"
+
+namespace sartor::report {
+namespace {
+
+constexpr std::size_t kMostCards = 30;
+constexpr std::size_t kMostContrasts = 8;
+constexpr double kWidestContrast = 2;  // standard deviations at a bar's full length
+
+Markup contrasts(const Json& profile, const std::string& name) {
+  const Json& given = at(profile, "contrasts");
+  if (!given.is_array()) return {};
+  Table table("Where " + shorten(name, 60) + " differs from all users");
+  table.column("Feature", Table::Kind::text).column("Here").column("All").column("Contrast");
+  std::size_t shown = 0;
+  for (const Json& contrast : given) {
+    if (++shown > kMostContrasts) break;
+    const auto z = number(contrast, "z");
+    const auto value = [&](const char* key) {
+      const auto n = number(contrast, key);
+      const std::string word = shorten(words(contrast, key), 24);
+      return text(n ? significant(n) : word.empty() ? "–" : word);
+    };
+    table.row(
+        {text(words(contrast, "feature")), value("segment"), value("all"),
+         html("{}{}", deviations(z), two_sided_bar(z ? std::optional(*z / kWidestContrast) : z))});
+  }
+  return table.done();
+}
+
+Markup card(const Report& report, const Json& profile) {
+  const std::string name = words(profile, "segment");
+  const auto share = number(profile, "share");
+  Markup facts;
+  if (number(profile, "users")) facts += html("{}", counted(number(profile, "users"), "user"));
+  if (share) facts += html("{}{} of all", facts.empty() ? "" : " · ", percent(share));
+  const auto served = std::find_if(report.segments.begin(), report.segments.end(),
+                                   [&](const Segment& s) { return s.name == name; });
+  Markup decision;
+  if (served != report.segments.end()) decision = badge(*served);
+  const std::string sentence = words(profile, "sentence");
+  return html("<article class=\"card\"><h3>{}{}</h3><p class=\"facts\">{} {}</p>{}{}{}</article>\n",
+              swatch(look_of(report, name)), name, facts, decision, bar(share),
+              sentence.empty() ? Markup() : html("<p>{}</p>", prose(sentence)),
+              contrasts(profile, name));
+}
+
+Markup cards(const Report& report) {
+  const Json& profiles = at(report.details, "profiles");
+  if (!profiles.is_array() || profiles.empty()) return {};
+  const std::string chosen = words(report.summary, "segmentation", "name");
+  std::vector<const Json*> shown;
+  for (const Json& profile : profiles) {
+    const std::string of = words(profile, "segmentation");
+    if (of.empty() || chosen.empty() || of == chosen) shown.push_back(&profile);
+  }
+  Markup out;
+  for (std::size_t i = 0; i < std::min(shown.size(), kMostCards); ++i) {
+    out += card(report, *shown[i]);
+  }
+  if (out.empty()) return {};
+  Markup more;
+  if (shown.size() > kMostCards) {
+    more = html("<p>… and {} more segments, not shown here.</p>\n", shown.size() - kMostCards);
+  }
+  return html("<div class=\"cards\">\n{}</div>\n{}", out, more);
+}
+
+Markup stability(const Report& report) {
+  const Json& given = at(report.details, "stability");
+  if (!given.is_array()) return {};
+  Table table("How stable the segmentations are when users are drawn anew (1 is the same again)");
+  table.column("Segmentation and segment", Table::Kind::text).column("Measure", Table::Kind::text);
+  table.column("Value");
+  for (const Json& one : given) {
+    const std::string name = words(one, "segmentation");
+    table.row({text(name), text("adjusted Rand index"), text(significant(number(one, "ari")))});
+    for (const std::string& segment : keys_of(at(one, "jaccard"))) {
+      table.row({text(name + " · " + segment), text("Jaccard overlap"),
+                 text(significant(number(one, "jaccard", segment)))});
+    }
+  }
+  return table.done();
+}
+
+}  // namespace
+
+Markup people_section(const Report& report) {
+  return section("people", "Who the segments are",
+                 cards(report) + user_map(report) + stability(report));
+}
+
+}  // namespace sartor::report

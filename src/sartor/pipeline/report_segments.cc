@@ -1,0 +1,112 @@
+// Segment by segment: what was found, what was decided and why, and what could have been proved.
+#include <nlohmann/json.hpp>
+
+#include "sartor/base/text.h"
+#include "sartor/pipeline/report_parts.h"
+
+namespace sartor::report {
+namespace {
+
+Markup gain_cell(const Comparison& c) {
+  if (!c.gain) return text("–");
+  Markup out = html("<b>{}</b>", gain(c.gain));
+  if (c.low && c.high) out += html("<br><span class=\"soft\">{}</span>", interval(c.low, c.high));
+  return out;
+}
+
+// The guards' own numbers, else what the reason gives away.
+Markup guard_cell(const Segment& segment) {
+  if (!segment.guards.empty()) {
+    Markup out;
+    for (const Segment::Guard& guard : segment.guards) {
+      if (!out.empty()) out += html("<br>");
+      out += html("{} {}<br><span class=\"soft\">{} {}, p {}</span>", guard.passed ? "✓" : "✗",
+                  guard.passed ? "held" : "not shown", guard.metric, gain(guard.gain),
+                  probability(guard.p));
+    }
+    return out;
+  }
+  if (segment.reason == "proved") return text("✓ held");
+  if (segment.reason == "guard_failed") return text("✗ not shown");
+  return text("–");
+}
+
+Markup decisions_table(const Report& report) {
+  Table table("Decisions on confirm, and what the test window says");
+  table.column("Segment", Table::Kind::text).column("Decision", Table::Kind::text);
+  table.column("Users").column("Gain on confirm").column("Gain on test").column("Shrunk gain");
+  table.column("p").column("Threshold").column("Guards");
+  for (const Segment& s : report.segments) {
+    Markup test = gain_cell(s.test);
+    const Agreement verdict = agreement(s);
+    if (*agreement_words(verdict) != '\0') {
+      test += html("<br><span class=\"flag\">⚑ {}</span>", agreement_words(verdict));
+    }
+    table.row({text(s.name), badge(s), text(count(s.confirm.users)), gain_cell(s.confirm), test,
+               text(gain(s.shrunk)), text(s.p ? probability(s.p) : "not tested"),
+               text(probability(s.threshold)), guard_cell(s)});
+  }
+  return table.done();
+}
+
+Markup reasons(const Report& report) {
+  Table table("Why each segment got its decision");
+  table.column("Segment", Table::Kind::text).column("What serves it", Table::Kind::text);
+  table.column("Why", Table::Kind::text);
+  for (const Segment& s : report.segments) {
+    const std::string what = s.adapted ? adaptation_words(s.adaptation) : "general model";
+    const std::string family = s.adapted && !s.family.empty() ? " · " + s.family : "";
+    table.row({text(s.name), text(what + family), prose(reason_words(s.reason))});
+  }
+  return table.done();
+}
+
+Markup power(const Report& report) {
+  Table table("What each segment could have proved (four times in five)");
+  table.column("Segment", Table::Kind::text).column("Users on confirm");
+  table.column("Smallest provable gain");
+  if (report.min_gain) table.column("Users to prove +2%").column("Users to prove +5%");
+  for (const Segment& s : report.segments) {
+    if (!s.smallest && !s.confirm.users) continue;
+    std::vector<Markup> cells = {text(s.name), text(count(s.confirm.users)),
+                                 text(gain(s.smallest))};
+    if (report.min_gain) {
+      cells.push_back(text(count(users_needed(report, s, 0.02))));
+      cells.push_back(text(count(users_needed(report, s, 0.05))));
+    }
+    table.row(std::move(cells));
+  }
+  return table.done();
+}
+
+Markup introduction(const Report& report) {
+  const std::string name = words(report.summary, "segmentation", "name");
+  if (name.empty()) return {};
+  const std::string kind = words(report.summary, "segmentation", "kind");
+  const std::string version = words(report.summary, "segmentation", "version");
+  Markup out = html("<p>The segmentation is <strong>{}</strong>", name);
+  if (!kind.empty()) out += html(" ({})", kind);
+  if (!version.empty()) out += html(", version {}", version);
+  out += html(
+      ", with {}. A segment leaves the general model only if its users on confirm prove a "
+      "gain",
+      counted(static_cast<double>(report.segments.size()), "segment"));
+  if (report.min_gain) out += html(" of more than {}", percent(report.min_gain));
+  return out + html(". Confirm decides; the later test window only tells whether it lasted.</p>\n");
+}
+
+}  // namespace
+
+Markup badge(const Segment& segment) {
+  return segment.adapted ? html("<span class=\"badge yes\">✓ adapted</span>")
+                         : html("<span class=\"badge no\">○ general</span>");
+}
+
+Markup segments_section(const Report& report) {
+  if (report.segments.empty()) return {};
+  return section("segments", "Segment by segment",
+                 introduction(report) + forest_plot(report) + decisions_table(report) +
+                     reasons(report) + power(report));
+}
+
+}  // namespace sartor::report
