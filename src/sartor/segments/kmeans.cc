@@ -239,6 +239,21 @@ std::uint32_t nearest_centre(std::span<const float> row, const Matrix<float>& ce
   return static_cast<std::uint32_t>(smallest(Distances(centres).of(row)));
 }
 
+Result<std::vector<std::uint32_t>> nearest_centres(MatrixView<const float> x,
+                                                   const Matrix<float>& centres,
+                                                   const Resources& resources) {
+  std::vector<std::uint32_t> labels(x.rows);
+  SARTOR_TRY(parallel_for(
+      resources, x.rows, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        Distances distances(centres);
+        for (std::size_t r = begin; r < end; ++r) {
+          labels[r] = static_cast<std::uint32_t>(smallest(distances.of(x.row(r))));
+        }
+        return {};
+      }));
+  return labels;
+}
+
 double simplified_silhouette(MatrixView<const float> x, const KMeans& model) {
   if (model.centres.rows() < 2) return 0;
   Distances distances(model.centres);

@@ -40,6 +40,11 @@ Result<KMeans> lloyd(MatrixView<const float> x, Matrix<float> centres, int itera
 // The nearest centre of one row.
 std::uint32_t nearest_centre(std::span<const float> row, const Matrix<float>& centres);
 
+// The nearest centre of every row.
+Result<std::vector<std::uint32_t>> nearest_centres(MatrixView<const float> x,
+                                                   const Matrix<float>& centres,
+                                                   const Resources& resources);
+
 // Mean over the rows of (b - a) / max(a, b): a is the distance to the own centre, b to the nearest
 // other one. In [0, 1]; 0 for a single centre.
 double simplified_silhouette(MatrixView<const float> x, const KMeans& model);

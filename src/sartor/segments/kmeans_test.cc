@@ -52,6 +52,8 @@ TEST(KMeans, FindsPlantedBlobsAndTheirNumber) {
     ASSERT_EQ(search->model.labels[r], search->model.labels[r % 5]);
     ASSERT_EQ(nearest_centre(x.row(r), search->model.centres), search->model.labels[r]);
   }
+  EXPECT_EQ(*nearest_centres(x.view(), search->model.centres, {.threads = 2}),
+            search->model.labels);
   // From a sample the same blobs are found.
   const auto sampled =
       search_kmeans(x.view(), {.low = 2, .high = 9, .most_rows = 300, .seed = 1}, {});
@@ -86,12 +88,16 @@ TEST(KMeans, MovesEmptyCentresAndDropsThoseWithNowhereToGo) {
 
 TEST(KMeans, AvoidsClustersThatAreTooSmall) {
   Matrix<float> x = blobs(2, 200, 2, 0.5);
-  x(0, 0) = x(1, 0) = 300;  // two outliers would be the best third cluster
-  const auto free = search_kmeans(x.view(), {.low = 2, .high = 3, .seed = 1}, {});
-  std::vector<std::size_t> sizes(free->model.centres.rows());
-  for (const std::uint32_t label : free->model.labels) ++sizes[label];
-  EXPECT_EQ(*std::min_element(sizes.begin(), sizes.end()), 2u);
-  EXPECT_EQ(free->tried[0].least_rows, 2u);
+  x(0, 0) = x(1, 0) = 300;  // two outliers make the best clusters
+  const auto least = [&](std::size_t min_rows) {
+    const auto search = search_kmeans(
+        x.view(), {.low = 1, .high = 3, .min_rows = min_rows, .seed = 1}, {.threads = 1});
+    std::vector<std::size_t> sizes(search->model.centres.rows());
+    for (const std::uint32_t label : search->model.labels) ++sizes[label];
+    return *std::min_element(sizes.begin(), sizes.end());
+  };
+  EXPECT_EQ(least(0), 2u);
+  EXPECT_EQ(least(50), 400u);  // only one cluster of all has no small one
 }
 
 TEST(KMeans, RefusesWhatHasNoAnswer) {

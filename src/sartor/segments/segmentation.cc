@@ -12,6 +12,13 @@ namespace {
 
 Error config_error(std::string message) { return {ErrorCode::config, std::move(message)}; }
 
+// Clusters are called "name-1", …: no rule may be.
+bool is_cluster_name(const std::string& name, const std::string& segmentation) {
+  if (!name.starts_with(segmentation + "-")) return false;
+  const std::string tail = name.substr(segmentation.size() + 1);
+  return !tail.empty() && tail.find_first_not_of("0123456789") == std::string::npos;
+}
+
 Status check_names(const SegmentationConfig& config) {
   std::set<std::string> names{kEveryoneElse};
   for (const RuleConfig& rule : config.rules) {
@@ -19,6 +26,10 @@ Status check_names(const SegmentationConfig& config) {
     if (rule.name.empty()) return config_error(where + ": a rule has no name");
     if (rule.where.empty())
       return config_error(fmt::format("{}, rule '{}': where is empty", where, rule.name));
+    if (!config.cluster.empty() && is_cluster_name(rule.name, config.name)) {
+      return config_error(
+          fmt::format("{}: the name '{}' is reserved for a cluster", where, rule.name));
+    }
     if (!names.insert(rule.name).second) {
       return config_error(
           fmt::format("{}: the name '{}' is {}", where, rule.name,
@@ -35,6 +46,39 @@ Status check_names(const SegmentationConfig& config) {
         "segmentation '{}': k is wrong; expected [n] or [least, most] from 2 to 200", config.name));
   }
   return {};
+}
+
+// The centres from the largest cluster to the smallest.
+Matrix<float> by_size(const KMeans& model) {
+  std::vector<std::size_t> sizes(model.centres.rows());
+  for (const std::uint32_t label : model.labels) ++sizes[label];
+  std::vector<std::size_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
+  Matrix<float> centres(sizes.size(), model.centres.columns());
+  for (std::size_t c = 0; c < order.size(); ++c) {
+    const auto centre = model.centres.row(order[c]);
+    std::copy(centre.begin(), centre.end(), centres.row(c).begin());
+  }
+  return centres;
+}
+
+// Rules that hold for nobody or everybody of `rows`.
+void warn_of_rules(const std::vector<std::uint32_t>& assigned, std::span<const std::uint32_t> rows,
+                   const std::vector<RuleConfig>& rules, std::vector<std::string>& warnings) {
+  std::vector<std::size_t> counts(rules.size() + 1);
+  for (const std::uint32_t row : rows) {
+    ++counts[std::min<std::size_t>(assigned[row], rules.size())];
+  }
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    if (counts[r] == 0) {
+      warnings.push_back(
+          fmt::format("rule '{}' takes nobody of {} users", rules[r].name, rows.size()));
+    } else if (counts[r] == rows.size()) {
+      warnings.push_back(fmt::format("rule '{}' takes all {} users", rules[r].name, rows.size()));
+    }
+  }
 }
 
 }  // namespace
@@ -100,16 +144,15 @@ Status Segmentation::fit_clusters(const SegmentationConfig& config, const Table&
                                     config.k.back(), left.size()));
   }
   SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, left));
-  if (config.k[0] == config.k.back()) {
-    SARTOR_ASSIGN(KMeans fit,
-                  fit_kmeans(points.view(), {.k = config.k[0], .seed = seed}, resources));
-    centres_ = std::move(fit.centres);
-  } else {
-    SARTOR_ASSIGN(
-        KSearch found,
-        search_kmeans(points.view(), {.low = config.k[0], .high = config.k.back(), .seed = seed},
-                      resources));
-    centres_ = std::move(found.model.centres);
+  const KSearchConfig range{.low = config.k[0],
+                            .high = config.k.back(),
+                            .min_rows = static_cast<std::size_t>(config.min_users),
+                            .seed = seed};
+  SARTOR_ASSIGN(const KSearch found, search_kmeans(points.view(), range, resources));
+  centres_ = by_size(found.model);
+  if (centres_.rows() < static_cast<std::size_t>(config.k[0])) {
+    warnings_.push_back(fmt::format("{} clusters instead of {}: there are no more distinct users",
+                                    centres_.rows(), config.k[0]));
   }
   return {};
 }
@@ -128,17 +171,7 @@ Result<Segmentation> fit_segmentation(const SegmentationConfig& config, const Ta
   }
   made.name_segments();
   SARTOR_ASSIGN(const auto assigned, made.assign(features));
-  std::vector<std::size_t> counts(made.names_.size());
-  for (const std::uint32_t segment : assigned) ++counts[segment];
-  for (std::size_t r = 0; r < config.rules.size(); ++r) {
-    if (counts[r] == 0) {
-      made.warnings_.push_back(
-          fmt::format("rule '{}' takes nobody ({} users)", config.rules[r].name, features.rows));
-    } else if (counts[r] == features.rows) {
-      made.warnings_.push_back(
-          fmt::format("rule '{}' takes everybody ({} users)", config.rules[r].name, features.rows));
-    }
-  }
+  warn_of_rules(assigned, rows, config.rules, made.warnings_);
   return made;
 }
 
@@ -148,14 +181,15 @@ Result<std::vector<std::uint32_t>> Segmentation::assign(const Table& features) c
   const auto else_segment = static_cast<std::uint32_t>(names_.size() - 1);
   if (clusters() == 0) return assigned;  // `everyone else` follows the rules
   SARTOR_ASSIGN(const auto known, scaler_.known(features));
-  std::vector<std::uint32_t> rows(features.rows);
-  std::iota(rows.begin(), rows.end(), 0u);
-  SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, rows));
-  for (std::size_t row = 0; row < features.rows; ++row) {
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t row = 0; row < features.rows; ++row) {
     if (assigned[row] != none) continue;
-    assigned[row] =
-        known[row] == 0 ? else_segment : none + nearest_centre(points.row(row), centres_);
+    assigned[row] = else_segment;
+    if (known[row] != 0) rows.push_back(row);
   }
+  SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, rows));
+  SARTOR_ASSIGN(const auto nearest, nearest_centres(points.view(), centres_, {}));
+  for (std::size_t i = 0; i < rows.size(); ++i) assigned[rows[i]] = none + nearest[i];
   return assigned;
 }
 

@@ -39,6 +39,7 @@ struct SegmentationConfig {
   std::string cluster;
   std::vector<std::string> features = {"embedding"};
   std::vector<int> k = {3, 8};
+  int min_users = 0;
   int dimensions = 16;
 
   static constexpr auto fields() {
@@ -51,6 +52,8 @@ struct SegmentationConfig {
         Field{"features", &SegmentationConfig::features, "to cluster by; any feature names"},
         Field{"k", &SegmentationConfig::k,
               "number of clusters, or [least, most]: the best separated is taken"},
+        Field{"min_users", &SegmentationConfig::min_users, 0, 1e9, Scale::fixed,
+              "numbers of clusters that leave one with fewer users are avoided"},
         Field{"dimensions", &SegmentationConfig::dimensions, 2, 512, Scale::log,
               "of the embedding, if it is among the features"});
   }
@@ -62,7 +65,7 @@ class Segmentation {
   const std::string& name() const { return name_; }
   // "rules", "kmeans" or "rules and kmeans".
   std::string kind() const;
-  // Rules in order, clusters "<name>-1", …, then `everyone else`.
+  // Rules in order, clusters "<name>-1", … from the largest to the smallest, then `everyone else`.
   const std::vector<std::string>& names() const { return names_; }
   // What fitting had to say: rules that always or never hold, features left out.
   const std::vector<std::string>& warnings() const { return warnings_; }
