@@ -2,8 +2,9 @@
 """Holds the code to the one total order of modules (docs/architecture.md).
 
 A file includes only its own module and those to its left; `serving` and `pipeline` never include
-each other; foreign types stay in .cc files, each in the modules that wrap them; every .cc file of a
-module is listed in its CMakeLists.txt, so that no test is silently left out.
+each other; foreign types stay in .cc files (and in test_*.h, which only tests include), each in the
+modules that wrap them; every .cc file of a module is listed in its CMakeLists.txt, so that no test
+is silently left out.
 
     tools/check_layers.py               check this checkout
     tools/check_layers.py --self-test   check the checker
@@ -42,8 +43,14 @@ def module_of(path):
     return parts[0] if parts[0] in ("apps", "python") else None
 
 
+def is_test(name):
+    return name.startswith("test_") or name.rsplit(".", 1)[0].endswith("_test")
+
+
 def check_layer(path, module, target):
     other = target.split("/")[1]
+    if is_test(Path(target).name) and not is_test(path.name):
+        return f"includes {target}, which is for tests"
     if other not in ORDER:
         return f"includes {target}: `{other}` is no module; the order is {' < '.join(ORDER)}"
     if (module, other) in STRANGERS:
@@ -57,7 +64,7 @@ def check_foreign(path, module, target):
     for pattern, modules in FOREIGN:
         if not pattern.search(target):
             continue
-        if path.suffix != ".cc" and (target, path.as_posix()) not in HEADERS_THAT_MAY:
+        if path.suffix != ".cc" and not is_test(path.name) and (target, path.as_posix()) not in HEADERS_THAT_MAY:
             return f"includes <{target}>, which belongs in .cc files"
         if modules is not None and module not in modules:
             return f"includes <{target}>, which is wrapped by {', '.join(sorted(modules))}"
@@ -126,6 +133,8 @@ def self_test():
         ({"apps/main.cc": "#include <duckdb.h>"}, "is wrapped by data"),
         ({"src/sartor/data/b_test.cc": "", **listing}, "is not listed"),
         ({"apps/main.cc": '#include "sartor/http/a.h"'}, None),
+        ({"src/sartor/data/test_files.h": "#include <zlib.h>"}, None),
+        ({"src/sartor/data/a.h": '#include "sartor/data/test_files.h"'}, "is for tests"),
     ]
     for files, expected in cases:
         with tempfile.TemporaryDirectory() as folder:
