@@ -64,7 +64,9 @@ def check_foreign(path, module, target):
     for pattern, modules in FOREIGN:
         if not pattern.search(target):
             continue
-        if path.suffix != ".cc" and not is_test(path.name) and (target, path.as_posix()) not in HEADERS_THAT_MAY:
+        may = (is_test(path.name) or path.suffix == ".cc" or
+               (target, path.as_posix()) in HEADERS_THAT_MAY)
+        if not may:
             return f"includes <{target}>, which belongs in .cc files"
         if modules is not None and module not in modules:
             return f"includes <{target}>, which is wrapped by {', '.join(sorted(modules))}"
