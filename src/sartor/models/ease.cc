@@ -99,6 +99,16 @@ Status divide_by_diagonal(MatrixView<float> p, const Resources& resources) {
 
 }  // namespace
 
+Result<Matrix<float>> ease_weights(Matrix<float> gram, double regularization,
+                                   const Resources& resources) {
+  for (std::size_t i = 0; i < gram.rows(); ++i) gram(i, i) += static_cast<float>(regularization);
+  const Status inverted = cholesky_inverse(gram.view(), resources);
+  if (!inverted)
+    return within(fmt::format("ease: regularization {}", regularization), inverted.error());
+  SARTOR_TRY(divide_by_diagonal(gram.view(), resources));
+  return gram;
+}
+
 Result<ModelPtr> fit_ease_from_gram(const Gram& gram, const EaseConfig& config,
                                     const Resources& resources) {
   SARTOR_TRY(check_config(config, kFamily));
@@ -107,14 +117,8 @@ Result<ModelPtr> fit_ease_from_gram(const Gram& gram, const EaseConfig& config,
                  fmt::format("ease: weight_power {} with a matrix made with {}",
                              config.weight_power, gram.weight_power)};
   }
-  Matrix<float> p = gram.values;
-  for (std::size_t i = 0; i < p.rows(); ++i) p(i, i) += static_cast<float>(config.regularization);
-  const Status inverted = cholesky_inverse(p.view(), resources);
-  if (!inverted) {
-    return within(fmt::format("ease: regularization {}", config.regularization), inverted.error());
-  }
-  SARTOR_TRY(divide_by_diagonal(p.view(), resources));
-  Weights weights{KeptItems(gram.catalogue, gram.items, gram.strangers), std::move(p.values())};
+  SARTOR_ASSIGN(auto b, ease_weights(gram.values, config.regularization, resources));
+  Weights weights{KeptItems(gram.catalogue, gram.items, gram.strangers), std::move(b.values())};
   return ModelPtr(std::make_shared<Ease>(std::move(weights), config, gram.notes));
 }
 

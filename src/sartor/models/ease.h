@@ -40,6 +40,11 @@ Result<ModelPtr> fit_ease(const FitInput& input, const EaseConfig& config,
 Result<ModelPtr> fit_ease_from_gram(const Gram& gram, const EaseConfig& config,
                                     const Resources& resources);
 
+// B alone, from a Gram that is used up. Fails with `invalid_argument` if G + regularization I is
+// not positive definite.
+Result<Matrix<float>> ease_weights(Matrix<float> gram, double regularization,
+                                   const Resources& resources);
+
 Result<ModelPtr> load_ease(const TensorFile& file);
 
 }  // namespace sartor

@@ -56,17 +56,8 @@ UserItems restricted(const UserItems& rows, std::span<const ItemId> kept,
 }
 
 Status fill(const UserItems& rows, const FitInput& input, Gram& gram, const Resources& resources) {
-  const ItemUsers columns = item_users(rows);
-  const GramRows lower(rows, columns, input, gram.weight_power == 0);
-  gram.values = Matrix<float>(rows.items, rows.items);
-  SARTOR_TRY(parallel_for(resources, rows.items, kRowsPerBlock,
-                          [&](std::size_t begin, std::size_t end) -> Status {
-                            for (std::size_t i = begin; i < end; ++i) {
-                              lower.add_lower(i, gram.values.row(i));
-                            }
-                            return {};
-                          }));
-  SARTOR_TRY(mirror_lower(gram.values.view(), resources));
+  SARTOR_ASSIGN(gram.values,
+                gram_of_rows(rows, input.user_weights, gram.weight_power == 0, resources));
   gram.users = 0;
   for (std::size_t u = 0; u < rows.users(); ++u) gram.users += rows.begin[u + 1] > rows.begin[u];
   return {};
@@ -78,7 +69,7 @@ void GramRows::add_lower(std::size_t i, std::span<float> row) const {
   for (std::size_t at = columns_.begin[i]; at < columns_.begin[i + 1]; ++at) {
     const std::size_t u = columns_.user[at];
     const std::size_t entry = columns_.entry[at];
-    const float weight = input_.weight_of(u);
+    const float weight = weight_of(u);
     if (binary_) {
       for (std::size_t e = rows_.begin[u]; e <= entry; ++e) row[rows_.item[e]] += weight;
     } else {
@@ -93,7 +84,7 @@ void GramRows::add_lower(std::size_t i, std::span<float> row) const {
 void GramRows::add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const {
   for (std::size_t at = columns_.begin[i]; at < columns_.begin[i + 1]; ++at) {
     const std::size_t u = columns_.user[at];
-    const float weight = input_.weight_of(u);
+    const float weight = weight_of(u);
     if (weight == 0) continue;
     const float x = rows_.value[columns_.entry[at]];
     for (std::size_t e = rows_.begin[u]; e < rows_.begin[u + 1]; ++e) {
@@ -102,6 +93,22 @@ void GramRows::add(std::size_t i, std::span<float> row, std::vector<std::uint32_
       sum += binary_ ? weight : weight * (x * rows_.value[e]);
     }
   }
+}
+
+Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float> user_weights,
+                                   bool binary, const Resources& resources) {
+  const ItemUsers columns = item_users(rows);
+  const GramRows lower(rows, columns, user_weights, binary);
+  Matrix<float> gram(rows.items, rows.items);
+  SARTOR_TRY(parallel_for(resources, rows.items, kRowsPerBlock,
+                          [&](std::size_t begin, std::size_t end) -> Status {
+                            for (std::size_t i = begin; i < end; ++i) {
+                              lower.add_lower(i, gram.row(i));
+                            }
+                            return {};
+                          }));
+  SARTOR_TRY(mirror_lower(gram.view(), resources));
+  return gram;
 }
 
 Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::string_view name,

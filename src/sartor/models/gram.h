@@ -36,17 +36,22 @@ Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::str
 Result<Gram> item_gram_of(const FitInput& input, std::span<const UserId> users, const Gram& like,
                           const Resources& resources);
 
+// The same of rows that are at hand, all of them, with `user_weights` as in FitInput; `binary`:
+// every value is 1.
+Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float> user_weights,
+                                   bool binary, const Resources& resources);
+
 // general + strength * (general.users / segment.users) * segment: as if each of the segment's users
 // were counted 1 + strength * general.users / segment.users times. The general one where the
 // segment has no users. `segment` must be on the items of `general`.
 Gram pulled_gram(const Gram& general, const Gram& segment, double strength);
 
-// Adds row i of the Gram, columns `from <= j <= to`, to `row` (of rows.items floats).
-// `weights` like FitInput's.
+// One row of a Gram at a time, added to `row` (rows.items floats).
 class GramRows {
  public:
-  GramRows(const UserItems& rows, const ItemUsers& columns, const FitInput& input, bool binary)
-      : rows_(rows), columns_(columns), input_(input), binary_(binary) {}
+  GramRows(const UserItems& rows, const ItemUsers& columns, std::span<const float> user_weights,
+           bool binary)
+      : rows_(rows), columns_(columns), user_weights_(user_weights), binary_(binary) {}
 
   // Columns 0 to i.
   void add_lower(std::size_t i, std::span<float> row) const;
@@ -54,9 +59,13 @@ class GramRows {
   void add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const;
 
  private:
+  float weight_of(std::size_t user) const {
+    return user_weights_.empty() ? 1.0f : user_weights_[user];
+  }
+
   const UserItems& rows_;
   const ItemUsers& columns_;
-  const FitInput& input_;
+  std::span<const float> user_weights_;
   bool binary_;
 };
 

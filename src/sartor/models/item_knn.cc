@@ -77,14 +77,6 @@ class ItemKnn final : public Model {
   FitNotes notes_;
 };
 
-struct Similar {
-  float similarity;
-  std::uint32_t item;
-  bool operator<(const Similar& other) const {
-    return similarity > other.similarity || (similarity == other.similarity && item < other.item);
-  }
-};
-
 // The best of one row of G, best first. `norms` are the square roots of G's diagonal.
 void best_of_row(std::size_t i, std::span<const float> row, std::span<const std::uint32_t> columns,
                  std::span<const float> norms, const ItemKnnConfig& config,
@@ -148,10 +140,11 @@ Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const
 }
 
 // Square roots of G's diagonal.
-std::vector<float> norms_of(const UserItems& rows, const FitInput& input, bool binary) {
+std::vector<float> norms_of(const UserItems& rows, std::span<const float> user_weights,
+                            bool binary) {
   std::vector<float> norms(rows.items, 0.0f);
   for (std::size_t u = 0; u < rows.users(); ++u) {
-    const float weight = input.weight_of(u);
+    const float weight = user_weights.empty() ? 1.0f : user_weights[u];
     for (std::size_t e = rows.begin[u]; e < rows.begin[u + 1]; ++e) {
       norms[rows.item[e]] += binary ? weight : weight * (rows.value[e] * rows.value[e]);
     }
@@ -162,23 +155,29 @@ std::vector<float> norms_of(const UserItems& rows, const FitInput& input, bool b
 
 }  // namespace
 
+Result<std::vector<std::vector<Similar>>> similar_items(const UserItems& rows,
+                                                        std::span<const float> user_weights,
+                                                        bool binary, const ItemKnnConfig& config,
+                                                        const Resources& resources) {
+  const ItemUsers columns = item_users(rows);
+  const GramRows gram(rows, columns, user_weights, binary);
+  return neighbour_rows(rows.items, norms_of(rows, user_weights, binary), config, resources,
+                        [&](std::size_t i, std::vector<float>& row,
+                            std::vector<std::uint32_t>& touched) -> std::span<const float> {
+                          for (const std::uint32_t j : touched) row[j] = 0;
+                          touched.clear();
+                          gram.add(i, row, touched);
+                          return row;
+                        });
+}
+
 Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config,
                               const Resources& resources) {
   SARTOR_TRY(check_config(config, kFamily));
   SARTOR_TRY(check_fit_input(input, kFamily));
   SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, config.weight_power, resources));
-  const ItemUsers columns = item_users(rows);
-  const bool binary = config.weight_power == 0;
-  const GramRows gram(rows, columns, input, binary);
-  SARTOR_ASSIGN(const auto neighbours,
-                neighbour_rows(rows.items, norms_of(rows, input, binary), config, resources,
-                               [&](std::size_t i, std::vector<float>& row,
-                                   std::vector<std::uint32_t>& touched) -> std::span<const float> {
-                                 for (const std::uint32_t j : touched) row[j] = 0;
-                                 touched.clear();
-                                 gram.add(i, row, touched);
-                                 return row;
-                               }));
+  SARTOR_ASSIGN(const auto neighbours, similar_items(rows, input.user_weights,
+                                                     config.weight_power == 0, config, resources));
   std::vector<ItemId> items(rows.items);
   for (std::uint32_t i = 0; i < rows.items; ++i) items[i] = ItemId{i};
   return ModelPtr(std::make_shared<ItemKnn>(

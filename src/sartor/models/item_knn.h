@@ -42,6 +42,21 @@ Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config
 Result<ModelPtr> fit_item_knn_from_gram(const Gram& gram, const ItemKnnConfig& config,
                                         const Resources& resources);
 
+struct Similar {
+  float similarity = 0;
+  std::uint32_t item = 0;
+  // The more similar first; equal ones by ascending item.
+  bool operator<(const Similar& other) const {
+    return similarity > other.similarity || (similarity == other.similarity && item < other.item);
+  }
+};
+
+// N(i) of each item, best first, from rows that are at hand; `binary`: every value is 1.
+Result<std::vector<std::vector<Similar>>> similar_items(const UserItems& rows,
+                                                        std::span<const float> user_weights,
+                                                        bool binary, const ItemKnnConfig& config,
+                                                        const Resources& resources);
+
 Result<ModelPtr> load_item_knn(const TensorFile& file);
 
 }  // namespace sartor
