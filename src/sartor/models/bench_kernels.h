@@ -1,0 +1,33 @@
+// `sartor bench`: one kernel of this module at a time, timed on arrays that others can read.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sartor/base/json.h"
+#include "sartor/base/parallel.h"
+#include "sartor/base/result.h"
+
+namespace sartor {
+
+struct BenchRequest {
+  std::string
+      input;  // folder with indptr.npy, indices.npy, values.npy, shape.npy (CSR, users x items)
+  std::string output;  // folder for what was made; "": nothing is written
+};
+
+// "ease", "item_knn".
+std::vector<std::string> model_benchmarks();
+
+// Loads, runs the kernel once and writes; only the kernel is timed. `settings` is an object:
+//   ease      regularization -> weights.npy (items x items)
+//   item_knn  k, similarity ("cosine"), shrinkage -> neighbours.npy (items x k, -1 where there are
+//             fewer), similarities.npy (items x k, 0 there)
+// Returns {"name", "seconds", "cpu_seconds", "rows" (users), "rows_per_second", "peak_rss_mb",
+// "threads"}. Fails with `config` for an unknown workload or setting, `bad_data` for arrays that
+// are no CSR matrix.
+Result<Json> run_model_benchmark(std::string_view workload, const BenchRequest& request,
+                                 const Json& settings, const Resources& resources);
+
+}  // namespace sartor
