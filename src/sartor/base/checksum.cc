@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <vector>
 
 namespace sartor {
 namespace {
@@ -42,17 +43,39 @@ std::string sha256(std::string_view bytes) {
   return hash.text();
 }
 
-Result<std::string> sha256_of_file(const std::string& path) {
+namespace {
+
+// Hands the file to `add` in pieces.
+template <class Add>
+Status read_pieces(const std::string& path, Add&& add) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{ErrorCode::io, path + ": cannot open"};
-  Sha256 hash;
-  std::array<char, 1 << 16> buffer{};
+  std::vector<char> buffer(std::size_t{1} << 20);
   while (file) {
-    file.read(buffer.data(), buffer.size());
-    hash.add({buffer.data(), static_cast<std::size_t>(file.gcount())});
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    add(std::string_view(buffer.data(), static_cast<std::size_t>(file.gcount())));
   }
   if (file.bad()) return Error{ErrorCode::io, path + ": cannot read"};
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> sha256_of_file(const std::string& path) {
+  Sha256 hash;
+  SARTOR_TRY(read_pieces(path, [&](std::string_view piece) { hash.add(piece); }));
   return hash.text();
+}
+
+Result<std::string> hash_of_file(const std::string& path) {
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  SARTOR_TRY(read_pieces(path, [&](std::string_view piece) {
+    XXH3_128bits_update(state.get(), piece.data(), piece.size());
+  }));
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
 Fingerprint& Fingerprint::add(std::string_view part) {

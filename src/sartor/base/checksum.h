@@ -14,6 +14,9 @@ namespace sartor {
 std::string sha256(std::string_view bytes);
 Result<std::string> sha256_of_file(const std::string& path);
 
+// XXH3 of a file's contents, 32 hexadecimal digits: fast, and only for comparing with ourselves.
+Result<std::string> hash_of_file(const std::string& path);
+
 // Gathers what a result depends on; equal inputs in equal order give equal text. Each part is
 // framed by its length, so ("ab", "c") and ("a", "bc") differ.
 class Fingerprint {

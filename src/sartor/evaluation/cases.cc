@@ -57,4 +57,15 @@ Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
   return cases;
 }
 
+Cases subset(const Cases& cases, std::span<const std::size_t> positions) {
+  Cases kept{.as_of = cases.as_of, .target_begin = {0}};
+  for (const std::size_t c : positions) {
+    const auto targets = cases.targets_of(c);
+    kept.users.push_back(cases.users[c]);
+    kept.targets.insert(kept.targets.end(), targets.begin(), targets.end());
+    kept.target_begin.push_back(kept.targets.size());
+  }
+  return kept;
+}
+
 }  // namespace sartor

@@ -39,4 +39,7 @@ struct Cases {
 Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
                    bool count_new_items);
 
+// The cases at `positions`, in their order.
+Cases subset(const Cases& cases, std::span<const std::size_t> positions);
+
 }  // namespace sartor

@@ -113,7 +113,7 @@ Markup windows_table(const Report& report) {
   table.column("Until", Table::Kind::text)
       .column("Users")
       .column("Cases")
-      .column("Targets left out");
+      .column("New items left out");
   for (const char* window : kWindows) {
     const Json& one = at(report.details, "split", window);
     if (!one.is_object()) continue;
@@ -138,6 +138,8 @@ Markup data_section(const Report& report) {
                             removed.is_object() ? removed : at(report.summary, "data", "removed")) +
                      counts("Missing values, encoded as such", "Column",
                             at(report.details, "data", "missing")) +
+                     counts("Changed by cleaning, not removed", "Rule",
+                            at(report.details, "data", "changed")) +
                      quarantine(report));
 }
 

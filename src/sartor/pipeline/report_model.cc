@@ -26,9 +26,10 @@ Comparison read_comparison(const Json& json, const char* chosen) {
 
 std::vector<Segment::Guard> read_guards(const Json& json) {
   std::vector<Segment::Guard> out;
-  for (const std::string& metric : keys_of(json)) {
-    const Json& guard = at(json, metric);
-    out.push_back({metric, number(guard, "margin"), number(guard, "gain"), number(guard, "p"),
+  if (!json.is_array()) return out;
+  for (const Json& guard : json) {
+    out.push_back({words(guard, "metric"), number(guard, "margin"),
+                   read_comparison(at(guard, "confirm"), "chosen").gain, number(guard, "p"),
                    truth(guard, "passed")});
   }
   return out;
@@ -47,7 +48,7 @@ Segment read_segment(const Json& json) {
   out.threshold = number(json, "threshold");
   out.smallest = number(json, "smallest_provable_effect");
   out.shrunk = number(json, "shrunk_gain");
-  out.promising = !out.adapted && truth(json, "passes_q20");
+  out.promising = !out.adapted && truth(json, "worth_an_experiment");
   out.guards = read_guards(at(json, "guards"));
   out.confirm = read_comparison(at(json, "confirm"), "chosen");
   out.test = read_comparison(at(json, "test"), "chosen");
@@ -75,6 +76,7 @@ std::vector<const Segment*> Report::tested() const {
 Report read_report(const Json& summary, const Json& details) {
   Report out{.summary = summary, .details = details};
   out.name = words(details, "name");
+  if (out.name.empty()) out.name = words(summary, "name");
   if (out.name.empty()) out.name = "Sartor run";
   out.metric = words(summary, "metric");
   if (out.metric.empty()) out.metric = "the metric";

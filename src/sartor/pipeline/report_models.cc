@@ -107,6 +107,12 @@ Markup metrics_table(const Report& report) {
     }
     table.row(std::move(cells));
   }
+  const Json& coverage = at(report.details, "coverage");
+  if (coverage.is_object()) {
+    std::vector<Markup> cells = {text("coverage")};
+    for (const char* window : windows) cells.push_back(text(significant(number(coverage, window))));
+    table.row(std::move(cells));
+  }
   return table.done();
 }
 

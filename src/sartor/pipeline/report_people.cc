@@ -22,10 +22,13 @@ Markup contrasts(const Json& profile, const std::string& name) {
   for (const Json& contrast : given) {
     if (++shown > kMostContrasts) break;
     const auto z = number(contrast, "z");
+    // "country = Germany" is a share of users
+    const bool of_a_word = words(contrast, "feature").find(" = ") != std::string::npos;
     const auto value = [&](const char* key) {
       const auto n = number(contrast, key);
       const std::string word = shorten(words(contrast, key), 24);
-      return text(n ? significant(n) : word.empty() ? "–" : word);
+      if (!n) return text(word.empty() ? "–" : word);
+      return text(of_a_word ? percent(n) : significant(n));
     };
     table.row(
         {text(words(contrast, "feature")), value("segment"), value("all"),

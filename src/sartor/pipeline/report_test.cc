@@ -162,7 +162,7 @@ TEST(Report, PutsTheWarningsOfARunIntoWordsBesideTheHeadline) {
 // Puts the attack in the place of every string, and of the keys that come from the user.
 Json attacked(const Json& json) {
   static const std::set<std::string> kOwnKeys = {"removed",    "missing",    "jaccard",
-                                                 "components", "parameters", "guards"};
+                                                 "components", "parameters", "changed"};
   if (json.is_string()) return json == "adapted" ? json : Json(kAttack);
   Json out = json;
   if (json.is_array()) {

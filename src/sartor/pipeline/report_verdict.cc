@@ -211,7 +211,8 @@ Markup notice(const char* kind, const char* label, const Markup& body) {
 }
 
 bool is_note(const std::string& code) {
-  return code == "control_promoted" || code == "looks" || code == "guard_hopeless";
+  return code == "control_promoted" || code == "looks" || code == "segmentation" ||
+         code == "guard_hopeless";
 }
 
 Markup warnings(const Report& report) {
@@ -222,11 +223,15 @@ Markup warnings(const Report& report) {
     for (const Json& warning : given) {
       if (++shown > 30) break;
       const std::string code = words(warning, "code");
-      Markup body = prose(warning_words(code));
+      const std::string meaning = warning_words(code);
       const std::string segment = words(warning, "segment");
       const std::string detail = words(warning, "detail");
-      if (!segment.empty()) body = html("<strong>{}</strong>: {}", segment, body);
-      if (!detail.empty()) body += html(" <span class=\"soft\">({})</span>", prose(detail));
+      Markup body;
+      if (!segment.empty()) body += html("<strong>{}</strong>: ", segment);
+      body += prose(meaning.empty() ? detail : meaning);
+      if (!meaning.empty() && !detail.empty()) {
+        body += html(" <span class=\"soft\">({})</span>", prose(detail));
+      }
       const bool mild = is_note(code);
       out += notice(mild ? "note" : "warning", mild ? "Note." : "Warning.", body);
     }

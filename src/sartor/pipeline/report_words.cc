@@ -44,6 +44,7 @@ constexpr auto kWarnings = std::to_array<Words>({
     {"guard_hopeless", "With so few users the guard cannot pass, whatever the model does."},
     {"users_overlap",
      "Many users are in validate and confirm alike; gate.users = \"disjoint\" would be safer."},
+    {"segmentation", ""},
     {"looks", "This confirm window was looked at before; each further look is paid for."},
 });
 
@@ -91,6 +92,7 @@ constexpr auto kDefinitions = std::to_array<Words>({
      "Users put into random segments, with the same candidates, the same budget and a more "
      "sensitive "
      "gate. What random segments gain is not owed to the segmentation."},
+    {"Coverage", "The share of the eligible items that stand in at least one top-10 list."},
     {"Looks",
      "How many different gates have read this confirm window. The k-th has to pass at q divided "
      "by k squared."},

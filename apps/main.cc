@@ -1,0 +1,116 @@
+// sartor: a recommendation engine that tailors itself to user segments and proves that the
+// tailoring pays.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "sartor/pipeline/config.h"
+#include "verbs.h"
+
+namespace sartor {
+namespace {
+
+void add_common(CLI::App& verb, CommonFlags& flags, bool positional = true) {
+  if (positional)
+    verb.add_option("workspace", flags.workspace,
+                    "folder of the project; the current one if not given");
+  verb.add_option("--workspace", flags.workspace, "the same as a flag");
+  verb.add_option("-c,--config", flags.config, "config file; WORKSPACE/sartor.toml if not given");
+  verb.add_option("--threads", flags.threads, "cores to use; all if not given")
+      ->check(CLI::Range(1, 1024));
+  verb.add_option("--seed", flags.seed, "of every random choice (tuning.seed)")
+      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--set", flags.set, "section.key=value: any setting")->allow_extra_args(false);
+  verb.add_flag("--json", flags.json, "the last line of stdout is one JSON document");
+  verb.add_flag("-q,--quiet", flags.quiet, "only warnings and errors on stderr");
+}
+
+std::string typed_command(int argc, char** argv) {
+  std::string command = "sartor";
+  for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
+  return command;
+}
+
+int run_main(int argc, char** argv) {
+  CLI::App app{
+      "Sartor tailors recommenders to user segments and proves, segment by segment, that the fit "
+      "pays.",
+      "sartor"};
+  app.set_version_flag("--version", std::string("sartor ") + SARTOR_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 bad usage or config, 3 bad data, 99 nothing to do.\n"
+      "First steps: sartor demo, or sartor init --events FILES && sartor run");
+  CommonFlags flags;
+  flags.command = typed_command(argc, argv);
+  int exit_code = kDone;
+
+  auto* demo = app.add_subcommand(
+      "demo", "run the whole way on the bundled shop data and say what to try next");
+  add_common(*demo, flags);
+  demo->callback([&] { exit_code = verb_demo(flags); });
+
+  std::string rankings;
+  auto* run = app.add_subcommand(
+      "run", "data in, proved recommenders out: ingest, segment, tune, backtest, gate, publish");
+  add_common(*run, flags);
+  run->add_option("--rankings", rankings, "folder for TREC run and qrels files");
+  run->footer(
+      "Examples: sartor run shop --json\n          sartor run shop --set gate.min_users=500 "
+      "--rankings trec");
+  run->callback([&] { exit_code = verb_run(flags, "", rankings); });
+
+  std::string step_name;
+  auto* step = app.add_subcommand(
+      "step", "run the steps up to one: ingest, segment, tune, backtest, gate, publish");
+  step->add_option("name", step_name, "the last step")
+      ->required()
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kSteps), std::end(kSteps))));
+  add_common(*step, flags);
+  step->footer("Example: sartor step ingest shop      (exit code 99 if nothing had to be done)");
+  step->callback([&] { exit_code = verb_run(flags, step_name, ""); });
+
+  std::string output;
+  auto* report = app.add_subcommand(
+      "report", "write the report of the last run as one HTML page and say where it is");
+  add_common(*report, flags);
+  report->add_option("-o,--output", output, "file; the run's own folder if not given");
+  report->callback([&] { exit_code = verb_report(flags, output); });
+
+  std::string bundle;
+  auto* replay = app.add_subcommand("replay", "decide again from a bundle's evidence and compare");
+  replay->add_option("bundle", bundle, "folder of a bundle, or a workspace")->required();
+  add_common(*replay, flags, false);
+  replay->callback([&] { exit_code = verb_replay(flags, bundle); });
+
+  std::string what;
+  auto* config =
+      app.add_subcommand("config", "print every setting: as markdown, or as a JSON schema");
+  config->add_option("form", what, "markdown or schema")
+      ->required()
+      ->check(CLI::IsMember({"markdown", "schema"}));
+  config->callback([&] {
+    std::fputs(what == "schema" ? config_schema().c_str() : config_markdown().c_str(), stdout);
+  });
+
+  std::string shell;
+  auto* complete = app.add_subcommand("completions", "print shell completions");
+  complete->add_option("shell", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  complete->footer("Example: source <(sartor completions bash)");
+  complete->callback([&] { std::fputs(completions(shell).c_str(), stdout); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? kDone : kUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace sartor
+
+int main(int argc, char** argv) { return sartor::run_main(argc, argv); }

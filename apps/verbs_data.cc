@@ -1,0 +1,2 @@
+// init and check.
+#include "verbs.h"

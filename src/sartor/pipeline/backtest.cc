@@ -1,0 +1,364 @@
+#include "sartor/pipeline/backtest.h"
+
+#include <algorithm>
+#include <set>
+
+#include "sartor/models/decay.h"
+
+namespace sartor {
+namespace {
+
+using Models = std::vector<std::shared_ptr<const Model>>;
+
+constexpr std::size_t kCoverageAt = 10;
+
+// The blend of fitted variants, one per weight.
+Result<ModelPtr> blend_of(const Models& models, const BlendPoint& point, const History& history) {
+  ModelMap components;
+  BlendConfig config;
+  for (std::size_t s = 0; s < models.size(); ++s) {
+    const std::string name = std::to_string(s);
+    components[name] = models[s];
+    config.parts.push_back({.component = name, .weight = point.weight[s]});
+  }
+  return make_blend(components, config, eligible_items(history));
+}
+
+std::vector<Slot> single_slots(std::size_t n) {
+  std::vector<Slot> slots;
+  for (std::size_t s = 0; s < n; ++s) slots.push_back({std::to_string(s), {s}});
+  return slots;
+}
+
+BlendPoint point_of(const std::vector<Term>& terms) {
+  BlendPoint point;
+  for (const Term& term : terms) {
+    point.choice.push_back(0);
+    point.weight.push_back(static_cast<float>(term.weight));
+  }
+  return point;
+}
+
+std::vector<Term> with_weights(std::vector<Term> terms, const BlendPoint& point) {
+  for (std::size_t s = 0; s < terms.size(); ++s) terms[s].weight = point.weight[s];
+  return terms;
+}
+
+// A blend on its way through time: its frozen components, and the pools of the windows behind it,
+// which its weights are refitted on.
+struct Traveller {
+  std::string name;
+  std::vector<Term> terms;  // of the recipe
+  double share = 1;         // of own weights against general's
+  double strength = 0;
+  std::uint64_t seed = 1;
+  std::vector<ScorePool> pools;
+
+  bool is_general() const { return name.empty(); }
+};
+
+// Names of folders in the bundle.
+std::string component_name(const VariantSpec& spec, const std::string& prefix) {
+  std::string name = prefix + spec.family;
+  if (spec.regularization > 0) name += fmt::format("-{}", spec.regularization);
+  if (spec.neighbours > 0) name += fmt::format("-{}-{}", spec.neighbours, spec.shrinkage);
+  return name;
+}
+
+std::string folder_name(std::size_t segment, const std::string& name) {
+  std::string folder = fmt::format("segment-{}-", segment + 1);
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    folder += plain ? c : '-';
+  }
+  return folder.substr(0, 64);
+}
+
+// Everything about one origin that travellers share.
+class Stop {
+ public:
+  Stop(const BacktestInput& input, Origin origin, const Resources& resources)
+      : input_(input),
+        view_(input.project->at(origin)),
+        fitter_(view_.history, input.config->models),
+        resources_(resources) {}
+
+  const OriginView& view() const { return view_; }
+
+  Result<Models> models(const Traveller& traveller, std::span<const UserId> users) {
+    Models models;
+    for (const Term& term : traveller.terms) {
+      if (traveller.strength > 0 && can_be_fine_tuned(term.variant)) {
+        SARTOR_ASSIGN(auto model,
+                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+        models.push_back(std::move(model));
+      } else {
+        SARTOR_ASSIGN(auto model, general_model(term.variant));
+        models.push_back(std::move(model));
+      }
+    }
+    return models;
+  }
+
+  // The traveller's blend with named components: those of general are shared, fine-tuned ones stand
+  // under `name`.
+  Result<FittedBlend> fitted(const Traveller& traveller, std::span<const UserId> users,
+                             const BlendPoint& weights, const std::string& name) {
+    FittedBlend blend{
+        .name = name, .segment = traveller.name, .terms = with_weights(traveller.terms, weights)};
+    for (const Term& term : blend.terms) {
+      const bool own = traveller.strength > 0 && can_be_fine_tuned(term.variant);
+      const std::string component = component_name(term.variant, own ? name + "-" : "");
+      BlendPart part{.component = component, .weight = term.weight};
+      if (own) {
+        SARTOR_ASSIGN(blend.components[component],
+                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+      } else {
+        SARTOR_ASSIGN(blend.components[component], fitter_.fit_base(term.variant, resources_));
+        part.half_life_days = normal_half_life(term.variant.half_life_days);
+      }
+      blend.config.parts.push_back(std::move(part));
+    }
+    return blend;
+  }
+
+  // Evaluates a blend on some of the origin's cases.
+  Result<Evaluation> judge(const Model& model, const Cases& cases) {
+    EvaluateOptions options{.repeat = input_.config->signal.repeat,
+                            .depth = static_cast<std::size_t>(input_.config->evaluation.depth)};
+    SARTOR_ASSIGN(options.metrics, metrics());
+    const Scorer scorer = [&](std::size_t, const Query& query, std::span<float> out) {
+      model.score(query, out);
+    };
+    return evaluate(cases, view_.history, scorer, options, resources_);
+  }
+
+  Result<ScorePool> pool(const Models& models, const Cases& cases) {
+    std::vector<const Model*> pointers;
+    for (const auto& model : models) pointers.push_back(model.get());
+    return ScorePool::make(cases, view_.history, pointers,
+                           static_cast<std::size_t>(input_.config->tuning.candidates),
+                           input_.config->signal.repeat, resources_);
+  }
+
+ private:
+  Result<std::shared_ptr<const Model>> general_model(const VariantSpec& spec) {
+    auto& model = models_[spec.label()];
+    if (!model) {
+      SARTOR_ASSIGN(model, fitter_.fit(spec, resources_));
+    }
+    return model;
+  }
+
+  Result<std::vector<Metric>> metrics() const {
+    std::vector<Metric> metrics;
+    std::set<std::string> names{input_.config->gate.metric};
+    for (const auto& [name, margin] : input_.config->gate.guards) names.insert(name);
+    for (const std::string& name : names) {
+      SARTOR_ASSIGN(const Metric metric, parse_metric(name));
+      metrics.push_back(metric);
+    }
+    return metrics;
+  }
+
+  const BacktestInput& input_;
+  const OriginView& view_;
+  VariantFitter fitter_;
+  Resources resources_;
+  std::map<std::string, std::shared_ptr<const Model>> models_;
+};
+
+// The weights with which a traveller enters the next window: refitted on the windows behind it,
+// except at the first stop behind validate, where the recipe's own weights are just that.
+BlendPoint weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
+                       const Config& config, const Metric& metric) {
+  BlendPoint own = point_of(traveller.terms);
+  const bool refit = origin == Origin::test || origin == Origin::everything;
+  std::vector<PoolCase> cases;
+  for (const ScorePool& pool : traveller.pools) {
+    for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
+  }
+  if (refit && !cases.empty() && (traveller.is_general() || traveller.share > 0)) {
+    const auto slots = single_slots(traveller.terms.size());
+    const BlendSearchOptions search{.metric = metric,
+                                    .trials = static_cast<std::size_t>(config.tuning.trials) / 2,
+                                    .patience = static_cast<std::size_t>(config.tuning.patience),
+                                    .spread = 0.3,
+                                    .change_variants = false,
+                                    .seed = traveller.seed};
+    own = search_blend(cases, slots, own, search).point;
+  }
+  return traveller.is_general() ? own : shrink_to(own, general, traveller.share);
+}
+
+MetricValues values_of(const Evaluation& evaluation) {
+  MetricValues values;
+  for (std::size_t m = 0; m < evaluation.metrics.size(); ++m)
+    values[evaluation.metrics[m].name()] = evaluation.values[m];
+  return values;
+}
+
+std::vector<Traveller> travellers_of(const PartitionRecipe* recipe, std::uint64_t seed) {
+  std::vector<Traveller> travellers;
+  if (recipe == nullptr) return travellers;
+  for (std::size_t s = 0; s < recipe->segments.size(); ++s) {
+    const SegmentRecipe& segment = recipe->segments[s];
+    travellers.push_back(
+        {segment.segment, segment.own, segment.share, segment.strength, seed + 1 + s, {}});
+  }
+  return travellers;
+}
+
+// One partition's segments on the way.
+class Party {
+ public:
+  Party(const PartitionInTime* partition, const PartitionRecipe* recipe, std::uint64_t seed)
+      : partition_(partition), recipe_(recipe), travellers_(travellers_of(recipe, seed)) {}
+
+  bool empty() const { return travellers_.empty(); }
+
+  // Judges every winner on its segment's cases; `general` has been judged on all of them. With
+  // `keep` the cases join what weights are refitted on later.
+  Result<JudgedWindow> judge(Stop& stop, Origin origin, const Evaluation& general,
+                             const BlendPoint& general_weights, const Config& config,
+                             const Metric& metric, bool keep) {
+    const Cases& cases = stop.view().cases;
+    const Partition partition = partition_->at(origin);
+    JudgedWindow judged{.users = cases.users,
+                        .general = values_of(general),
+                        .chosen = values_of(general),
+                        .general_lists = general.lists,
+                        .chosen_lists = general.lists,
+                        .depth = general.depth};
+    judged.general_coverage =
+        coverage(general, kCoverageAt, eligible_items(stop.view().history).size());
+    for (const UserId user : cases.users) judged.segment.push_back(partition.of_user[user.index()]);
+    const auto by_segment = partition.cases_by_segment(cases);
+    for (std::size_t s = 0; s < travellers_.size(); ++s) {
+      if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
+      const Traveller& traveller = travellers_[s];
+      const auto users = partition.users_of(s, stop.view().history);
+      SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
+      const BlendPoint weights = weights_for(traveller, general_weights, origin, config, metric);
+      SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
+      const Cases own_cases = subset(cases, by_segment[s]);
+      SARTOR_ASSIGN(const Evaluation evaluation, stop.judge(*blend, own_cases));
+      if (keep) SARTOR_TRY(keep_pool(stop, s, models, own_cases));
+      for (std::size_t i = 0; i < by_segment[s].size(); ++i) {
+        const std::size_t c = by_segment[s][i];
+        for (std::size_t m = 0; m < evaluation.metrics.size(); ++m) {
+          judged.chosen[evaluation.metrics[m].name()][c] = evaluation.values[m][i];
+        }
+        std::copy_n(
+            evaluation.lists.begin() + static_cast<std::ptrdiff_t>(i * evaluation.depth),
+            evaluation.depth,
+            judged.chosen_lists.begin() + static_cast<std::ptrdiff_t>(c * evaluation.depth));
+      }
+    }
+    return judged;
+  }
+
+  Status fit(Stop& stop, const BlendPoint& general_weights, const Config& config,
+             const Metric& metric, std::vector<FittedBlend>& out) {
+    const Partition partition = partition_->at(Origin::everything);
+    for (std::size_t s = 0; s < travellers_.size(); ++s) {
+      if (!recipe_->segments[s].has_winner()) continue;
+      const Traveller& traveller = travellers_[s];
+      const auto users = partition.users_of(s, stop.view().history);
+      const BlendPoint weights =
+          weights_for(traveller, general_weights, Origin::everything, config, metric);
+      SARTOR_ASSIGN(auto blend,
+                    stop.fitted(traveller, users, weights, folder_name(s, traveller.name)));
+      out.push_back(std::move(blend));
+    }
+    return {};
+  }
+
+ private:
+  Status keep_pool(Stop& stop, std::size_t segment, const Models& models, const Cases& cases) {
+    if (travellers_[segment].share == 0) return {};  // its weights are general's
+    SARTOR_ASSIGN(auto pool, stop.pool(models, cases));
+    travellers_[segment].pools.push_back(std::move(pool));
+    return {};
+  }
+
+  const PartitionInTime* partition_;
+  const PartitionRecipe* recipe_;
+  std::vector<Traveller> travellers_;
+};
+
+// The whole way: validate, confirm, test, everything.
+class Walk {
+ public:
+  Walk(const BacktestInput& input, const Resources& resources)
+      : input_(input),
+        resources_(resources),
+        metric_(parse_metric(input.config->gate.metric).value()),
+        general_{"", input.general->recipe.terms, 1, 0, input.config->tuning.seed, {}},
+        segments_(input.partition, input.recipe, input.config->tuning.seed),
+        control_(input.control, input.control_recipe, input.config->tuning.seed + 1000) {}
+
+  Result<Backtest> run() {
+    SARTOR_ASSIGN(result_.validate, judge_at(Origin::validate));
+    SARTOR_ASSIGN(result_.confirm, judge_at(Origin::confirm));
+    SARTOR_ASSIGN(result_.test, judge_at(Origin::test));
+    SARTOR_TRY(fit_everything());
+    return std::move(result_);
+  }
+
+ private:
+  Result<JudgedWindow> judge_at(Origin origin) {
+    Stop stop(input_, origin, resources_);
+    const Config& config = *input_.config;
+    const BlendPoint weights = weights_for(general_, {}, origin, config, metric_);
+    SARTOR_ASSIGN(const Models models, stop.models(general_, {}));
+    SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
+    SARTOR_ASSIGN(const Evaluation general, stop.judge(*blend, stop.view().cases));
+    if (origin == Origin::confirm && !control_.empty()) {
+      SARTOR_ASSIGN(result_.control,
+                    control_.judge(stop, origin, general, weights, config, metric_, false));
+    }
+    if (origin == Origin::test) {
+      result_.general_on_test = with_weights(general_.terms, weights);
+      SARTOR_TRY(judge_components(stop, models, weights));
+    }
+    SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
+    general_.pools.push_back(std::move(pool));
+    return segments_.judge(stop, origin, general, weights, config, metric_, true);
+  }
+
+  Status judge_components(Stop& stop, const Models& models, const BlendPoint& weights) {
+    for (std::size_t s = 0; s < models.size(); ++s) {
+      SARTOR_ASSIGN(const Evaluation alone, stop.judge(*models[s], stop.view().cases));
+      ComponentScore score{.variant = general_.terms[s].variant, .weight = weights.weight[s]};
+      for (const Metric& metric : alone.metrics) score.test[metric.name()] = alone.mean(metric);
+      result_.components.push_back(std::move(score));
+    }
+    return {};
+  }
+
+  Status fit_everything() {
+    Stop stop(input_, Origin::everything, resources_);
+    const Config& config = *input_.config;
+    const BlendPoint weights = weights_for(general_, {}, Origin::everything, config, metric_);
+    SARTOR_ASSIGN(auto blend, stop.fitted(general_, {}, weights, "general"));
+    result_.fitted.push_back(std::move(blend));
+    return segments_.fit(stop, weights, config, metric_, result_.fitted);
+  }
+
+  const BacktestInput& input_;
+  Resources resources_;
+  Metric metric_;
+  Traveller general_;
+  Party segments_;
+  Party control_;
+  Backtest result_;
+};
+
+}  // namespace
+
+Result<Backtest> backtest(const BacktestInput& input, const Resources& resources) {
+  return Walk(input, resources).run();
+}
+
+}  // namespace sartor

@@ -1,0 +1,97 @@
+// sartor.toml as a whole. Each part belongs to the module that obeys it; every key has a default.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sartor/base/fields.h"
+#include "sartor/data/config.h"
+#include "sartor/evaluation/gate.h"
+#include "sartor/features/user_features.h"
+#include "sartor/segments/segmentation.h"
+#include "sartor/tuning/config.h"
+
+namespace sartor {
+
+// [evaluation]
+struct EvaluationConfig {
+  bool count_new_items = false;
+  int depth = 20;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"count_new_items", &EvaluationConfig::count_new_items,
+                                 "targets that nobody has seen before the window are misses; else "
+                                 "they are left out and counted"},
+                           Field{"depth", &EvaluationConfig::depth, 1, 1000, Scale::fixed,
+                                 "length of the lists in --rankings"});
+  }
+};
+
+// [serve]
+struct ServeConfig {
+  int port = 8080;
+  std::string host = "127.0.0.1";
+  int threads = 2;
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"port", &ServeConfig::port, 0, 65535, Scale::fixed,
+              "where to listen; 0 takes a free one and says which"},
+        Field{"host", &ServeConfig::host, "address; any but loopback needs a key"},
+        Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"});
+  }
+};
+
+struct Config {
+  std::string name = "sartor";
+  std::vector<EventSource> events;
+  std::vector<UserSource> users;
+  std::vector<ItemSource> items;
+  SignalConfig signal;
+  DataConfig data;
+  CleanConfig clean;
+  SplitConfig split;
+  FeatureConfig features;
+  std::vector<SegmentationConfig> segments;
+  ModelsConfig models;
+  TuningConfig tuning;
+  GateConfig gate;
+  EvaluationConfig evaluation;
+  ServeConfig serve;
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"name", &Config::name, "of the project; stands in the report"},
+        Field{"events", &Config::events, "one [[events]] block per source"},
+        Field{"users", &Config::users, "[[users]]: attributes of users"},
+        Field{"items", &Config::items, "[[items]]: attributes of items"},
+        Field{"signal", &Config::signal, "what counts as success"},
+        Field{"data", &Config::data, "limits on bad data"},
+        Field{"clean", &Config::clean, "what is removed or mended"},
+        Field{"split", &Config::split, "train, validate, confirm and test, in time"},
+        Field{"features", &Config::features, "of users, as of a moment"},
+        Field{"segments", &Config::segments,
+              "a [[segments]] block is one segmentation; several compete on validate"},
+        Field{"models", &Config::models, "what the general recommender is made of"},
+        Field{"tuning", &Config::tuning, "what is tried"},
+        Field{"gate", &Config::gate, "what a segment must prove to leave general"},
+        Field{"evaluation", &Config::evaluation, "how lists are judged"},
+        Field{"serve", &Config::serve, "the server"});
+  }
+};
+
+// Reads and checks `path`, after the `--set` assignments. All failures are `config`, with file,
+// line and key.
+Result<Config> read_config_file(const std::string& path,
+                                const std::vector<std::string>& assignments);
+
+// The checks that need more than one key: at least one [[events]] block, known words, distinct
+// names.
+Status check_config(const Config& config);
+
+// docs/config.md and the JSON schema of sartor.toml, made from the fields.
+std::string config_markdown();
+std::string config_schema();
+
+}  // namespace sartor

@@ -1,0 +1,95 @@
+#include "sartor/pipeline/project.h"
+
+#include <limits>
+
+namespace sartor {
+namespace {
+
+// With `gate.users = "disjoint"` a user counts in validate or in confirm, never in both.
+Cases cases_of(const InteractionLog& log, const Window& window, Origin origin, const Dataset& data,
+               const Config& config) {
+  Cases cases = window_cases(log, window, config.signal.repeat, config.evaluation.count_new_items);
+  if (config.gate.users != "disjoint" || origin == Origin::test) return cases;
+  std::vector<std::size_t> kept;
+  for (std::size_t c = 0; c < cases.size(); ++c) {
+    const bool validates =
+        is_validate_user(data.users.name(cases.users[c].index()), config.tuning.seed);
+    if (validates == (origin == Origin::validate)) kept.push_back(c);
+  }
+  Cases part = subset(cases, kept);
+  part.left_out_targets = cases.left_out_targets;
+  part.left_out_users = cases.left_out_users;
+  return part;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Project>> Project::make(Dataset data, const Config& config) {
+  auto project = std::make_shared<Project>();
+  project->data_ = std::move(data);
+  project->log_ = interaction_log(project->data_);
+  project->events_by_user_ = sartor::events_by_user(project->data_);
+  SARTOR_ASSIGN(project->split_, make_split(project->log_, config.split));
+  const Split& split = project->split_;
+  const std::array<Window, 4> windows = {split.validate, split.confirm, split.test,
+                                         Window{split.test.until, split.test.until}};
+  for (std::size_t o = 0; o < windows.size(); ++o) {
+    OriginView& view = project->origins_[o];
+    view.window = windows[o];
+    view.history = History(project->log_, windows[o].from);
+    if (o == kWindows) continue;
+    view.cases =
+        cases_of(project->log_, windows[o], static_cast<Origin>(o), project->data_, config);
+    if (view.cases.size() == 0) {
+      return Error{
+          ErrorCode::config,
+          fmt::format("split: nobody took an item in {} ({} to {}) that was known before it",
+                      kOriginNames[o], format_time(windows[o].from),
+                      format_time(windows[o].until))};
+    }
+    for (const UserId user : view.cases.users) {
+      view.fold.push_back(static_cast<std::uint8_t>(
+          fold_of(project->data_.users.name(user.index()), config.tuning.seed)));
+    }
+  }
+  return std::shared_ptr<const Project>(std::move(project));
+}
+
+bool Project::timed() const {
+  // A model that needs times finds some in train.
+  for (const Interaction& row : log_.rows) {
+    if (row.time != kUntimed && row.time < split_.validate.from) return true;
+  }
+  return false;
+}
+
+Result<Table> Project::features(Origin origin, const Config& config, const Embedding* embedding,
+                                const Resources& resources) const {
+  SARTOR_ASSIGN(const FeatureSpace space, feature_space(data_, config.features));
+  const History& history = at(origin).history;
+  Table table = user_features(data_, events_by_user_, space, history.as_of(), resources);
+  if (embedding != nullptr) SARTOR_TRY(add_embedding(*embedding, history, table, resources));
+  return table;
+}
+
+Status add_embedding(const Embedding& embedding, const History& history, Table& table,
+                     const Resources& resources) {
+  const std::size_t first = table.columns.size();
+  for (std::size_t d = 0; d < embedding.dimensions(); ++d) {
+    table.columns.push_back(
+        {.name = fmt::format("embedding.{}", d), .numbers = std::vector<double>(table.rows)});
+  }
+  constexpr std::size_t kUsersPerBlock = 256;
+  return parallel_for(
+      resources, table.rows, kUsersPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        std::vector<float> vector(embedding.dimensions());
+        for (std::size_t u = begin; u < end; ++u) {
+          embedding.user_vector(history.of(UserId{static_cast<std::uint32_t>(u)}), vector);
+          for (std::size_t d = 0; d < vector.size(); ++d)
+            table.columns[first + d].numbers[u] = vector[d];
+        }
+        return {};
+      });
+}
+
+}  // namespace sartor

@@ -1,0 +1,151 @@
+#include "sartor/pipeline/publish.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "sartor/base/checksum.h"
+#include "sartor/base/fields_json.h"
+#include "sartor/data/catalogue.h"
+#include "sartor/store/folder.h"
+
+namespace sartor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Who is served by what: general, and the promoted segments' own models.
+struct Routes {
+  Json json;
+  std::set<std::string> models;  // folders that the bundle needs
+};
+
+void need(const FittedBlend& blend, Routes& routes) {
+  routes.models.insert(blend.name);
+  for (const BlendPart& part : blend.config.parts) routes.models.insert(part.component);
+}
+
+Routes make_routes(const RunFacts& facts) {
+  Routes routes;
+  Json segments = Json::array();
+  const PartitionRecipe& recipe = (*facts.tried)[facts.chosen];
+  for (const FittedBlend& blend : facts.backtest->fitted) {
+    if (blend.segment.empty()) need(blend, routes);
+  }
+  for (std::size_t s = 0; s < recipe.segments.size(); ++s) {
+    const SegmentVerdict& verdict = facts.verdict->result.segments[s];
+    Json route = {{"name", recipe.segments[s].segment},
+                  {"route", "general"},
+                  {"model", "general"},
+                  {"reason", verdict.reason}};
+    for (const FittedBlend& blend : facts.backtest->fitted) {
+      if (!verdict.adapted || blend.segment != recipe.segments[s].segment) continue;
+      route["route"] = fmt::format("{}/{}", recipe.segments[s].adaptation, s + 1);
+      route["model"] = blend.name;
+      route["candidate"] = recipe.segments[s].candidate;
+      need(blend, routes);
+    }
+    segments.push_back(std::move(route));
+  }
+  routes.json = {
+      {"repeat", facts.config->signal.repeat}, {"general", "general"}, {"segments", segments}};
+  return routes;
+}
+
+Status copy_models(const std::string& from, const std::set<std::string>& models,
+                   const StagedFolder& folder) {
+  for (const std::string& model : models) {
+    for (const char* file : {"model.json", "weights.safetensors"}) {
+      SARTOR_ASSIGN(const std::string place, folder.place("models/" + model + "/" + file));
+      std::error_code error;
+      fs::copy_file(from + "/" + model + "/" + file, place, error);
+      if (error)
+        return Error{ErrorCode::io,
+                     fmt::format("{}/{}/{}: cannot copy: {}", from, model, file, error.message())};
+    }
+  }
+  return {};
+}
+
+Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
+                     const Resources& resources) {
+  const Project& project = *facts.project;
+  const Embedding* embedding = facts.segments->embedding ? &*facts.segments->embedding : nullptr;
+  SARTOR_ASSIGN(const Table features,
+                project.features(Origin::everything, *facts.config, embedding, resources));
+  SARTOR_ASSIGN(const std::string users, folder.place("users.safetensors"));
+  SARTOR_ASSIGN(const std::string items, folder.place("items.safetensors"));
+  SARTOR_TRY(write_catalogue({.users = &project.data().users,
+                              .items = &project.data().items,
+                              .history = &project.at(Origin::everything).history,
+                              .user_features = &features,
+                              .item_attributes = &project.data().item_attributes},
+                             users, items));
+  SARTOR_ASSIGN(const FeatureSpace space, feature_space(project.data(), facts.config->features));
+  TensorFile space_file;
+  SARTOR_TRY(save_feature_space(space, space_file));
+  SARTOR_TRY(folder.add("features.safetensors", space_file.to_bytes()));
+  if (embedding == nullptr) return {};
+  TensorFile embedding_file;
+  SARTOR_TRY(embedding->save(embedding_file));
+  return folder.add("embedding.safetensors", embedding_file.to_bytes());
+}
+
+Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Resources& resources) {
+  const Verdict& verdict = *facts.verdict;
+  SARTOR_TRY(
+      folder.add("evidence/decisions.jsonl", decisions_jsonl(verdict.input, verdict.result)));
+  if (!verdict.control_input.segments.empty()) {
+    SARTOR_TRY(folder.add("evidence/control.jsonl",
+                          decisions_jsonl(verdict.control_input, verdict.control_result)));
+  }
+  SARTOR_ASSIGN(const std::string per_user, folder.place("evidence/per_user.parquet"));
+  return write_per_user(verdict, per_user, resources);
+}
+
+}  // namespace
+
+Json bundle_config(const Config& config) {
+  Json json = config_json(config);
+  json.erase("serve");
+  return json;
+}
+
+std::string bundle_version(const RunFacts& facts, const std::string& build) {
+  return Fingerprint()
+      .add(build)
+      .add(bundle_config(*facts.config).dump())
+      .add(facts.project->data().fingerprint)
+      .add(std::int64_t{facts.verdict->result.looks})
+      .text()
+      .substr(0, 12);
+}
+
+Result<Published> publish_bundle(const PublishInput& input, const std::string& version,
+                                 const Resources& resources) {
+  const RunFacts& facts = input.facts;
+  const Published published{input.bundles + "/" + version, version};
+  if (!verify_folder(published.path)) {
+    std::error_code ignored;
+    fs::remove_all(published.path, ignored);  // damaged: made anew
+    SARTOR_ASSIGN(StagedFolder folder, StagedFolder::make(published.path));
+    const Routes routes = make_routes(facts);
+    SARTOR_TRY(copy_models(input.models, routes.models, folder));
+    SARTOR_TRY(folder.add("segmentation.json",
+                          facts.segments->segmentations[facts.chosen].segmentation + "\n"));
+    SARTOR_TRY(folder.add("routes.json", routes.json.dump(2) + "\n"));
+    SARTOR_TRY(add_catalogue(facts, folder, resources));
+    SARTOR_TRY(add_evidence(facts, folder, resources));
+    SARTOR_TRY(folder.add("report.html", input.report));
+    SARTOR_TRY(folder.publish({{"format_version", 1},
+                               {"sartor_version", SARTOR_VERSION},
+                               {"model_version", version},
+                               {"metric", facts.config->gate.metric},
+                               {"data", sha256(facts.project->data().fingerprint)},
+                               {"config", bundle_config(*facts.config)}}));
+  }
+  SARTOR_TRY(switch_link(input.bundles + "/current", version));
+  return published;
+}
+
+}  // namespace sartor

@@ -1,0 +1,407 @@
+#include "sartor/pipeline/run.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "sartor/base/checksum.h"
+#include "sartor/base/fields_json.h"
+#include "sartor/base/files.h"
+#include "sartor/base/progress.h"
+#include "sartor/data/dataset_file.h"
+#include "sartor/data/ingest.h"
+#include "sartor/pipeline/backtest_file.h"
+#include "sartor/pipeline/cache.h"
+#include "sartor/pipeline/publish.h"
+#include "sartor/pipeline/report.h"
+#include "sartor/pipeline/run_files.h"
+#include "sartor/pipeline/summary.h"
+#include "sartor/pipeline/tune.h"
+#include "sartor/store/folder.h"
+#include "sartor/store/state.h"
+
+namespace sartor {
+namespace {
+
+namespace fs = std::filesystem;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// One run: its steps in order, each from the cache where its key is there.
+class Run {
+ public:
+  Run(const RunRequest& request, const Resources& resources)
+      : request_(request), config_(request.config), resources_(resources) {}
+
+  Result<RunOutcome> go() {
+    SARTOR_TRY(open());
+    if (request_.last_step.empty() && request_.rankings.empty()) {
+      if (auto before = same_as_before()) return *before;
+    }
+    SARTOR_TRY(begin_record());
+    auto outcome = steps();
+    SARTOR_TRY(end_record(outcome));
+    return outcome;
+  }
+
+ private:
+  struct Step {
+    const char* name;
+    Status (Run::*body)();
+  };
+
+  Result<RunOutcome> steps() {
+    static constexpr Step kOrder[] = {{"ingest", &Run::ingest}, {"segment", &Run::segment},
+                                      {"tune", &Run::tune},     {"backtest", &Run::backtest},
+                                      {"gate", &Run::gate},     {"publish", &Run::publish}};
+    for (const Step& step : kOrder) {
+      if (resources_.is_cancelled())
+        return Error{ErrorCode::cancelled, "stopped on request; what was done is kept"};
+      SARTOR_TRY((this->*step.body)());
+      if (request_.last_step == step.name) break;
+    }
+    RunOutcome outcome{
+        .nothing_changed = !worked_, .bundle = published_.path, .report = report_path_};
+    if (verdict_) outcome.summary = full_summary().dump();
+    if (!request_.rankings.empty() && verdict_)
+      SARTOR_TRY(write_rankings(facts(), request_.rankings));
+    return outcome;
+  }
+
+  // Runs `work` unless `step` has a result under `key`; either way the result.
+  Result<Json> cached(const std::string& step, const std::string& what, const std::string& key,
+                      const std::function<Result<Json>()>& work) {
+    const auto start = std::chrono::steady_clock::now();
+    if (auto found = cache_->find(step, key)) {
+      times_.push_back({step, seconds_since(start), true});
+      return std::move(*found);
+    }
+    if (resources_.progress != nullptr) resources_.progress->begin(what, 0);
+    SARTOR_ASSIGN(Json result, work());
+    SARTOR_TRY(cache_->keep(step, key, result));
+    worked_ = true;
+    times_.push_back({step, seconds_since(start), false});
+    return result;
+  }
+
+  Status open() {
+    const std::string& workspace = request_.workspace;
+    std::error_code error;
+    for (const char* folder : {"/runs", "/bundles"})
+      fs::create_directories(workspace + folder, error);
+    if (error) return Error{ErrorCode::io, workspace + ": cannot write here: " + error.message()};
+    SARTOR_ASSIGN(cache_, StepCache::open(workspace + "/cache"));
+    SARTOR_ASSIGN(state_, State::open(workspace + "/state.sqlite"));
+    Fingerprint data;
+    data.add(request_.build);
+    SARTOR_TRY(add_input_files(config_, workspace, data));
+    for (const Json& part :
+         {config_json(config_.events), config_json(config_.users), config_json(config_.items),
+          config_json(config_.signal), config_json(config_.data), config_json(config_.clean)}) {
+      data.add(part.dump());
+    }
+    data_key_ = data.text();
+    whole_key_ = Fingerprint().add(data_key_).add(bundle_config(config_).dump()).text();
+    return {};
+  }
+
+  // The outcome of an earlier run with the same inputs whose bundle is still the published one.
+  std::optional<RunOutcome> same_as_before() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto found = cache_->find("run", whole_key_);
+    if (!found) return std::nullopt;
+    const std::string bundle = found->value("bundle", "");
+    const auto current = read_link(request_.workspace + "/bundles/current");
+    if (!current || fs::path(*current).filename() != fs::path(bundle).filename() ||
+        !fs::exists(bundle + "/" + kManifest) || !fs::exists(found->value("report", ""))) {
+      return std::nullopt;
+    }
+    Json summary = *found;
+    summary["seconds"] = seconds_since(start);
+    return RunOutcome{.nothing_changed = true,
+                      .summary = summary.dump(),
+                      .bundle = bundle,
+                      .report = found->value("report", "")};
+  }
+
+  Status begin_record() {
+    started_ = std::chrono::steady_clock::now();
+    SARTOR_ASSIGN(run_id_, new_run_folder(request_.workspace));
+    record_ = {.id = run_id_, .started = now(), .status = "running"};
+    return state_->put_run(record_);
+  }
+
+  Status end_record(const Result<RunOutcome>& outcome) {
+    record_.finished = now();
+    record_.status = outcome                                        ? "done"
+                     : outcome.error().code == ErrorCode::cancelled ? "cancelled"
+                                                                    : "failed";
+    if (outcome) {
+      record_.bundle = outcome->bundle;
+      record_.summary = outcome->summary;
+    }
+    return state_->put_run(record_);
+  }
+
+  std::string run_folder() const { return request_.workspace + "/runs/" + run_id_; }
+
+  Status ingest() {
+    const std::string tensors = cache_->beside("ingest", data_key_, "safetensors");
+    const std::string bad_rows = cache_->beside("ingest", data_key_, "quarantine.csv");
+    std::optional<Dataset> data;
+    const auto work = [&]() -> Result<Json> {
+      auto ingested = sartor::ingest({config_.events, config_.users, config_.items, config_.signal,
+                                      config_.data, config_.clean},
+                                     request_.workspace, resources_, ingest_report_);
+      SARTOR_TRY(write_quarantine(ingest_report_, run_folder() + "/quarantine.csv"));
+      if (!ingested) {
+        Error failed = ingested.error();
+        if (ingest_report_.quarantined > 0)
+          failed.message += "\nevery bad row is in " + run_folder() + "/quarantine.csv";
+        return failed;
+      }
+      SARTOR_TRY(write_quarantine(ingest_report_, bad_rows));
+      SARTOR_TRY(save_dataset(*ingested, ingest_report_, tensors));
+      data = std::move(*ingested);
+      return to_json(ingest_report_);
+    };
+    SARTOR_ASSIGN([[maybe_unused]] const Json report,
+                  cached("ingest", "reading and checking the data", data_key_, work));
+    if (!data) {
+      SARTOR_ASSIGN(LoadedDataset loaded, load_dataset(tensors));
+      ingest_report_ = std::move(loaded.report);
+      data = std::move(loaded.data);
+      std::error_code ignored;
+      fs::copy_file(bad_rows, run_folder() + "/quarantine.csv",
+                    fs::copy_options::overwrite_existing, ignored);
+    }
+    SARTOR_ASSIGN(project_, Project::make(std::move(*data), config_));
+    return {};
+  }
+
+  Status segment() {
+    segment_key_ = Fingerprint()
+                       .add(data_key_)
+                       .add(config_json(config_.split).dump())
+                       .add(config_json(config_.features).dump())
+                       .add(config_json(config_.segments).dump())
+                       .add(std::int64_t(config_.gate.users == "disjoint"))
+                       .add(std::int64_t(config_.tuning.seed))
+                       .text();
+    const std::string tensors = cache_->beside("segment", segment_key_, "safetensors");
+    const auto work = [&]() -> Result<Json> {
+      SARTOR_ASSIGN(segments_, segment_users(*project_, config_, resources_));
+      return save_segment_step(*segments_, tensors);
+    };
+    SARTOR_ASSIGN(const Json json, cached("segment", "finding segments", segment_key_, work));
+    if (!segments_) {
+      SARTOR_ASSIGN(segments_, load_segment_step(json, tensors));
+    }
+    return {};
+  }
+
+  Status tune() {
+    Fingerprint key;
+    key.add(data_key_)
+        .add(config_json(config_.split).dump())
+        .add(config_json(config_.models).dump())
+        .add(config_json(config_.tuning).dump());
+    key.add(config_.gate.metric)
+        .add(config_.gate.users)
+        .add(config_json(config_.evaluation).dump());
+    for (const auto& [metric, margin] : config_.gate.guards) key.add(metric);
+    general_key_ = key.text();
+    Tuner tuner(*project_, config_, resources_);
+    const auto general = [&]() -> Result<Json> {
+      SARTOR_ASSIGN(const GeneralTuning tuning, tuner.general());
+      return general_tuning_json(tuning);
+    };
+    SARTOR_ASSIGN(const Json general_json,
+                  cached("tune-general", "tuning the general blend", general_key_, general));
+    SARTOR_ASSIGN(general_, general_tuning_from_json(general_json));
+    for (const FittedSegmentation& fitted : segments_->segmentations) {
+      SARTOR_ASSIGN(PartitionRecipe recipe, tune_partition(tuner, fitted.partition, segment_key_));
+      tried_.push_back(std::move(recipe));
+    }
+    for (std::size_t i = 1; i < tried_.size(); ++i) {
+      if (tried_[i].validate_gain() > tried_[chosen_].validate_gain()) chosen_ = i;
+    }
+    control_partition_ = make_control(*project_, config_);
+    SARTOR_ASSIGN(control_, tune_partition(tuner, control_partition_, ""));
+    return {};
+  }
+
+  Result<PartitionRecipe> tune_partition(Tuner& tuner, const PartitionInTime& partition,
+                                         const std::string& of) {
+    const std::string key = Fingerprint()
+                                .add(general_key_)
+                                .add(of)
+                                .add(partition.name)
+                                .add(std::int64_t(partition.segments.size()))
+                                .text();
+    recipe_keys_[partition.name] = key;
+    const auto work = [&]() -> Result<Json> {
+      SARTOR_ASSIGN(const PartitionRecipe recipe,
+                    tuner.partition(partition.at(Origin::validate), *general_));
+      return config_json(recipe);
+    };
+    // One step per partition: a killed run goes on behind the last finished one.
+    SARTOR_ASSIGN(const Json json, cached("tune-" + step_word(partition.name),
+                                          "tailoring to " + partition.name, key, work));
+    PartitionRecipe recipe;
+    SARTOR_TRY(read_config(node_from_json(json), recipe, "recipe"));
+    return recipe;
+  }
+
+  Status backtest() {
+    const PartitionInTime& partition = segments_->segmentations[chosen_].partition;
+    backtest_key_ = Fingerprint()
+                        .add(general_key_)
+                        .add(recipe_keys_[partition.name])
+                        .add(recipe_keys_["control"])
+                        .text();
+    const std::string tensors = cache_->beside("backtest", backtest_key_, "safetensors");
+    models_ = cache_->beside("backtest", backtest_key_, "models");
+    const auto work = [&]() -> Result<Json> {
+      const BacktestInput input{.project = project_.get(),
+                                .config = &config_,
+                                .general = &*general_,
+                                .partition = &partition,
+                                .recipe = &tried_[chosen_],
+                                .control = &control_partition_,
+                                .control_recipe = &*control_};
+      SARTOR_ASSIGN(const Backtest made, sartor::backtest(input, resources_));
+      return save_backtest(made, eligible_items(project_->at(Origin::everything).history), tensors,
+                           models_);
+    };
+    SARTOR_ASSIGN(const Json json,
+                  cached("backtest", "judging on confirm and test, fitting on everything",
+                         backtest_key_, work));
+    SARTOR_ASSIGN(backtest_, load_backtest(json, tensors));
+    return {};
+  }
+
+  Status gate() {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string confirm =
+        Fingerprint().add(data_key_).add(config_json(config_.split).dump()).text();
+    const std::string inputs =
+        Fingerprint().add(backtest_key_).add(config_json(config_.gate).dump()).text();
+    SARTOR_ASSIGN(const Look look, state_->look(confirm, inputs));
+    SARTOR_ASSIGN(verdict_,
+                  decide(*project_, config_, segments_->segmentations[chosen_].partition,
+                         tried_[chosen_], control_partition_, *control_, *backtest_, look.k));
+    times_.push_back({"gate", seconds_since(start), !look.is_new});
+    return {};
+  }
+
+  Status publish() {
+    const auto start = std::chrono::steady_clock::now();
+    if (resources_.progress != nullptr) resources_.progress->begin("publishing", 0);
+    const RunFacts all = facts();
+    const Json summary = summary_json(all);
+    const Json details = details_json(all);
+    const PublishInput input{.facts = all,
+                             .bundles = request_.workspace + "/bundles",
+                             .models = models_,
+                             .report = render_report(summary, details)};
+    SARTOR_ASSIGN(published_,
+                  publish_bundle(input, bundle_version(all, request_.build), resources_));
+    times_.push_back({"publish", seconds_since(start), false});
+    report_path_ = run_folder() + "/report.html";
+    const Json full = full_summary();
+    SARTOR_TRY(write_file(run_folder() + "/summary.json", full.dump(2) + "\n"));
+    const Json shown = run_details(details);
+    SARTOR_TRY(write_file(run_folder() + "/details.json", shown.dump(2) + "\n"));
+    SARTOR_TRY(write_file(report_path_, render_report(full, shown)));
+    return cache_->keep("run", whole_key_, full);
+  }
+
+  RunFacts facts() const {
+    return {.project = project_.get(),
+            .config = &config_,
+            .ingest = &ingest_report_,
+            .general = &*general_,
+            .segments = &*segments_,
+            .tried = &tried_,
+            .chosen = chosen_,
+            .control = &*control_,
+            .backtest = &*backtest_,
+            .verdict = &*verdict_};
+  }
+
+  Json full_summary() const {
+    Json summary = {{"run", run_id_},
+                    {"bundle", published_.path},
+                    {"report", report_path_},
+                    {"seconds", seconds_since(started_)},
+                    {"peak_rss_mb", peak_rss_mb()}};
+    summary.update(summary_json(facts()));
+    return summary;
+  }
+
+  // What the report of one run shows besides its result: when, how long, how.
+  Json run_details(Json details) const {
+    Json timings = Json::array();
+    for (const StepTime& time : times_)
+      timings.push_back({{"step", time.step}, {"seconds", time.seconds}, {"cached", time.cached}});
+    details["generated"] = format_time(now());
+    details["config_path"] = request_.config_path;
+    details["command"] = request_.command;
+    details["timings"] = timings;
+    details["peak_rss_mb"] = peak_rss_mb();
+    details["replay"] = "sartor replay " + published_.path;
+    return details;
+  }
+
+  static Time now() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  }
+
+  static double peak_rss_mb() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) / 1024;
+  }
+
+  const RunRequest& request_;
+  const Config& config_;
+  Resources resources_;
+  std::optional<StepCache> cache_;
+  std::optional<State> state_;
+  std::string run_id_, data_key_, segment_key_, general_key_, backtest_key_, whole_key_, models_,
+      report_path_;
+  std::map<std::string, std::string> recipe_keys_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  RunRecord record_;
+  std::vector<StepTime> times_;
+  bool worked_ = false;
+
+  IngestReport ingest_report_;
+  std::shared_ptr<const Project> project_;
+  std::optional<SegmentStep> segments_;
+  std::optional<GeneralTuning> general_;
+  std::vector<PartitionRecipe> tried_;
+  std::size_t chosen_ = 0;
+  PartitionInTime control_partition_;
+  std::optional<PartitionRecipe> control_;
+  std::optional<Backtest> backtest_;
+  std::optional<Verdict> verdict_;
+  Published published_;
+};
+
+}  // namespace
+
+Result<RunOutcome> run_pipeline(const RunRequest& request, const Resources& resources) {
+  return Run(request, resources).go();
+}
+
+}  // namespace sartor

@@ -1,0 +1,165 @@
+#include "sartor/pipeline/segment_step.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "sartor/segments/profile.h"
+#include "sartor/segments/stability.h"
+
+namespace sartor {
+namespace {
+
+constexpr std::size_t kMapUsers = 1500;
+constexpr int kStabilityDraws = 5;
+
+// Users with an event before the moment.
+std::vector<std::uint32_t> known_users(const Project& project, Origin origin) {
+  const Time as_of = project.at(origin).history.as_of();
+  const Events& events = project.data().events;
+  std::vector<std::uint32_t> known;
+  for (std::uint32_t u = 0; u < project.data().users.size(); ++u) {
+    const auto rows = project.events_by_user().of(UserId{u});
+    if (!rows.empty() && events.time[rows.front()] < as_of) known.push_back(u);
+  }
+  return known;
+}
+
+Result<std::string> stability_json(const Segmentation& made, const Table& features,
+                                   const std::vector<std::uint32_t>& known, std::uint64_t seed,
+                                   const Resources& resources) {
+  if (made.clusters() == 0) return std::string("null");
+  SARTOR_ASSIGN(const auto assigned, made.assign(features));
+  std::vector<std::uint32_t> clustered;
+  for (const std::uint32_t user : known) {
+    if (assigned[user] >= made.rules() && assigned[user] < made.rules() + made.clusters())
+      clustered.push_back(user);
+  }
+  SARTOR_ASSIGN(const Matrix<float> points, made.scaler().transform(features, clustered));
+  SARTOR_ASSIGN(const Stability stability,
+                cluster_stability(points.view(), made.centres(), kStabilityDraws, seed, resources));
+  Json jaccard = Json::object();
+  for (std::size_t c = 0; c < stability.jaccard.size(); ++c)
+    jaccard[made.names()[made.rules() + c]] = stability.jaccard[c];
+  return Json{{"ari", stability.ari}, {"jaccard", jaccard}}.dump();
+}
+
+std::string map_json(const UserMap& map, const std::vector<std::uint32_t>& assigned,
+                     const std::vector<std::string>& names) {
+  Json points = Json::array();
+  for (std::size_t i = 0; i < map.x.size(); ++i) {
+    points.push_back({{"x", map.x[i]}, {"y", map.y[i]}, {"segment", names[assigned[map.row[i]]]}});
+  }
+  return Json{{"points", points}, {"explained", {map.explained[0], map.explained[1]}}}.dump();
+}
+
+// Share of a window's users who are elsewhere once it is over.
+double moved_share(const Cases& cases, const std::vector<std::uint32_t>& before,
+                   const std::vector<std::uint32_t>& after) {
+  std::size_t moved = 0;
+  for (const UserId user : cases.users) moved += before[user.index()] != after[user.index()];
+  return cases.size() == 0 ? 0 : static_cast<double>(moved) / static_cast<double>(cases.size());
+}
+
+std::vector<SegmentationConfig> configured(const Config& config) {
+  if (!config.segments.empty()) return config.segments;
+  return {SegmentationConfig{.name = "everyone"}};  // one segment, `everyone else`
+}
+
+}  // namespace
+
+Result<SegmentStep> segment_users(const Project& project, const Config& config,
+                                  const Resources& resources) {
+  SegmentStep step;
+  const auto configs = configured(config);
+  const auto wanting =
+      std::find_if(configs.begin(), configs.end(),
+                   [](const SegmentationConfig& c) { return c.wants_embedding(); });
+  if (wanting != configs.end()) {
+    const FitInput input{.history = &project.at(Origin::validate).history};
+    SARTOR_ASSIGN(
+        step.embedding,
+        fit_embedding(input, {.dimensions = wanting->dimensions, .seed = config.tuning.seed},
+                      resources));
+  }
+  std::array<Table, 4> features;
+  for (std::size_t o = 0; o < features.size(); ++o) {
+    SARTOR_ASSIGN(features[o],
+                  project.features(static_cast<Origin>(o), config,
+                                   step.embedding ? &*step.embedding : nullptr, resources));
+  }
+  const auto known = known_users(project, Origin::validate);
+  for (const SegmentationConfig& one : configs) {
+    SARTOR_ASSIGN(const Segmentation made,
+                  fit_segmentation(one, features[0], known, config.tuning.seed, resources));
+    FittedSegmentation fitted{.kind = made.kind(),
+                              .segmentation = made.to_json().dump(1),
+                              .partition = {.name = one.name, .segments = made.names()},
+                              .warnings = made.warnings()};
+    for (std::size_t o = 0; o < features.size(); ++o) {
+      SARTOR_ASSIGN(fitted.partition.of_user[o], made.assign(features[o]));
+    }
+    const auto& now = fitted.partition.of_user[0];
+    fitted.profiles = profiles_json(segment_profiles(features[0], now, made.names())).dump();
+    SARTOR_ASSIGN(fitted.stability,
+                  stability_json(made, features[0], known, config.tuning.seed, resources));
+    fitted.map = map_json(map_users(features[0], known, kMapUsers), now, made.names());
+    fitted.moved_share = moved_share(project.at(Origin::confirm).cases, fitted.partition.of_user[1],
+                                     fitted.partition.of_user[2]);
+    step.segmentations.push_back(std::move(fitted));
+  }
+  return step;
+}
+
+Result<Json> save_segment_step(const SegmentStep& step, const std::string& path) {
+  TensorFile file;
+  Json list = Json::array();
+  for (std::size_t i = 0; i < step.segmentations.size(); ++i) {
+    const FittedSegmentation& fitted = step.segmentations[i];
+    for (std::size_t o = 0; o < 4; ++o) {
+      file.add<std::uint32_t>(fmt::format("segmentation.{}.{}", i, kOriginNames[o]),
+                              fitted.partition.of_user[o]);
+    }
+    list.push_back({{"name", fitted.partition.name},
+                    {"segments", fitted.partition.segments},
+                    {"kind", fitted.kind},
+                    {"segmentation", fitted.segmentation},
+                    {"profiles", fitted.profiles},
+                    {"stability", fitted.stability},
+                    {"map", fitted.map},
+                    {"moved_share", fitted.moved_share},
+                    {"warnings", fitted.warnings}});
+  }
+  if (step.embedding) SARTOR_TRY(step.embedding->save(file));
+  SARTOR_TRY(file.write(path));
+  return Json{{"segmentations", list}, {"embedding", step.embedding.has_value()}};
+}
+
+Result<SegmentStep> load_segment_step(const Json& json, const std::string& path) {
+  SARTOR_ASSIGN(const TensorFile file, TensorFile::map(path));
+  SegmentStep step;
+  for (const Json& one : json.at("segmentations")) {
+    FittedSegmentation fitted{
+        .kind = one.at("kind"),
+        .segmentation = one.at("segmentation"),
+        .partition = {.name = one.at("name"),
+                      .segments = one.at("segments").get<std::vector<std::string>>()},
+        .profiles = one.at("profiles"),
+        .stability = one.at("stability"),
+        .map = one.at("map"),
+        .moved_share = one.at("moved_share"),
+        .warnings = one.at("warnings").get<std::vector<std::string>>()};
+    for (std::size_t o = 0; o < 4; ++o) {
+      const std::string name =
+          fmt::format("segmentation.{}.{}", step.segmentations.size(), kOriginNames[o]);
+      SARTOR_ASSIGN(const auto of_user, file.get<std::uint32_t>(name));
+      fitted.partition.of_user[o].assign(of_user.begin(), of_user.end());
+    }
+    step.segmentations.push_back(std::move(fitted));
+  }
+  if (json.at("embedding").get<bool>()) {
+    SARTOR_ASSIGN(step.embedding, Embedding::load(file));
+  }
+  return step;
+}
+
+}  // namespace sartor

@@ -1,0 +1,305 @@
+#include "sartor/pipeline/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "sartor/base/fields_json.h"
+
+namespace sartor {
+namespace {
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+double mean(const std::vector<double>& values) {
+  return values.empty() ? 0
+                        : std::accumulate(values.begin(), values.end(), 0.0) /
+                              static_cast<double>(values.size());
+}
+
+Json means_json(const MetricValues& values) {
+  Json json = Json::object();
+  for (const auto& [metric, of_cases] : values) json[metric] = mean(of_cases);
+  return json;
+}
+
+// {"general","chosen" or "served","difference","low","high","users"}
+Json difference_json(const ArmComparison& c, const char* second) {
+  return {{"general", number(c.general)},
+          {second, number(c.chosen)},
+          {"difference", number(c.difference)},
+          {"low", number(c.low)},
+          {"high", number(c.high)},
+          {"users", c.users}};
+}
+
+Json window_json(const OriginView& view, const Window& window) {
+  return {{"from", format_time(window.from)},
+          {"until", format_time(window.until)},
+          {"users", view.cases.size()},
+          {"cases", view.cases.size()},
+          {"left_out_targets", view.cases.left_out_targets},
+          {"left_out_users", view.cases.left_out_users}};
+}
+
+Json split_json(const Project& project) {
+  Json json = Json::object();
+  for (const Origin origin : {Origin::validate, Origin::confirm, Origin::test}) {
+    const OriginView& view = project.at(origin);
+    json[kOriginNames[static_cast<std::size_t>(origin)]] = window_json(view, view.window);
+  }
+  return json;
+}
+
+Json general_json(const RunFacts& facts) {
+  Json parameters = Json::object();
+  for (const Term& term : facts.backtest->general_on_test) {
+    Json one = config_json(term.variant);
+    one["weight"] = term.weight;
+    parameters[term.variant.slot] = std::move(one);
+  }
+  Json components = Json::object();
+  for (const ComponentScore& score : facts.backtest->components) {
+    components[score.variant.slot] = {{"test", score.test}};
+  }
+  return {{"family", "blend"},
+          {"parameters", parameters},
+          {"metrics",
+           {{"validate", facts.general->metrics},
+            {"confirm", means_json(facts.backtest->confirm.general)},
+            {"test", means_json(facts.backtest->test.general)}}},
+          {"components", components}};
+}
+
+Json segment_json(const RunFacts& facts, std::size_t s) {
+  const SegmentRecipe& tuned = (*facts.tried)[facts.chosen].segments[s];
+  const SegmentVerdict& verdict = facts.verdict->result.segments[s];
+  const GateArms& test = facts.verdict->test_segments[s].metrics.at(facts.config->gate.metric);
+  Json guards = Json::array();
+  for (const GuardVerdict& guard : verdict.guards) {
+    guards.push_back({{"metric", guard.metric},
+                      {"margin", guard.margin},
+                      {"p", number(guard.p)},
+                      {"passed", guard.passed},
+                      {"confirm", difference_json(guard.comparison, "chosen")}});
+  }
+  return {{"name", tuned.segment},
+          {"users", verdict.primary.users},
+          {"share", verdict.share},
+          {"adaptation", tuned.adaptation},
+          {"candidate", tuned.candidate},
+          {"family", "blend"},
+          {"decision", verdict.adapted ? "adapted" : "general"},
+          {"reason", verdict.reason},
+          {"p", number(verdict.p)},
+          {"threshold", number(verdict.threshold)},
+          {"smallest_provable_effect", number(verdict.smallest_provable_effect)},
+          {"confirm", difference_json(verdict.primary, "chosen")},
+          {"test", difference_json(compare_arms(test.general, test.chosen), "chosen")},
+          {"shrunk_gain", number(verdict.shrunk_gain)},
+          {"validate",
+           {{"gain", number(tuned.general > 0 ? tuned.gain / tuned.general : kUnknown)},
+            {"users", tuned.users},
+            {"trials", tuned.trials}}},
+          {"guards", guards},
+          {"guard_users_needed", number(verdict.guard_n_needed)},
+          {"worth_an_experiment", verdict.passes_q20}};
+}
+
+Json warnings_json(const RunFacts& facts) {
+  Json warnings = Json::array();
+  const auto add = [&](const std::string& code, const std::string& segment,
+                       const std::string& detail) {
+    warnings.push_back({{"code", code},
+                        {"segment", segment.empty() ? Json(nullptr) : Json(segment)},
+                        {"detail", detail}});
+  };
+  for (const GateWarning& warning : facts.verdict->result.warnings)
+    add(warning.code, warning.segment, warning.detail);
+  for (const GateWarning& warning : facts.verdict->control.warnings)
+    add(warning.code, warning.segment, warning.detail);
+  for (const FittedSegmentation& fitted : facts.segments->segmentations) {
+    for (const std::string& line : fitted.warnings)
+      add("segmentation", fitted.partition.name, line);
+  }
+  return warnings;
+}
+
+Json tried_segmentations(const RunFacts& facts) {
+  Json tried = Json::array();
+  for (const PartitionRecipe& recipe : *facts.tried) {
+    tried.push_back({{"name", recipe.name}, {"validate_gain", recipe.validate_gain()}});
+  }
+  return tried;
+}
+
+Json control_summary(const RunFacts& facts) {
+  const ControlSummary& control = facts.verdict->control;
+  return {{"segments", control.segments}, {"tested", control.tested},
+          {"promoted", control.promoted}, {"pooled_gain", number(control.pooled_gain)},
+          {"low", number(control.low)},   {"high", number(control.high)},
+          {"p", number(control.p)}};
+}
+
+Json components_detail(const RunFacts& facts) {
+  Json components = Json::array();
+  for (const ComponentScore& score : facts.backtest->components) {
+    components.push_back({{"name", score.variant.slot},
+                          {"family", score.variant.family},
+                          {"parameters", score.variant.label()},
+                          {"weight", score.weight},
+                          {"test", score.test}});
+  }
+  return components;
+}
+
+Json sources_json(const IngestReport& ingest) {
+  Json sources = Json::array();
+  for (const FileReport& file : ingest.files) {
+    sources.push_back({{"file", file.file},
+                       {"rows", file.rows},
+                       {"kept", file.kept},
+                       {"not_kept", file.not_kept},
+                       {"bad", file.bad}});
+  }
+  return sources;
+}
+
+Json quarantine_json(const IngestReport& ingest) {
+  constexpr std::size_t kShown = 20;
+  Json entries = Json::array();
+  for (std::size_t i = 0; i < std::min(kShown, ingest.quarantine.size()); ++i) {
+    const QuarantineEntry& entry = ingest.quarantine[i];
+    entries.push_back({{"source", entry.source},
+                       {"line", entry.line},
+                       {"column", entry.column},
+                       {"value", entry.value},
+                       {"reason", entry.reason}});
+  }
+  return entries;
+}
+
+Json tuning_detail(const RunFacts& facts) {
+  const PartitionRecipe& chosen = (*facts.tried)[facts.chosen];
+  int trials = facts.general->recipe.trials;
+  Json segments = Json::array();
+  Json curve = Json::array();
+  const auto add_curve = [&](const std::string& name, const std::vector<double>& best) {
+    for (std::size_t t = 0; t < best.size(); t += std::max<std::size_t>(1, best.size() / 50)) {
+      curve.push_back({{"segment", name}, {"trial", t + 1}, {"best", best[t]}});
+    }
+  };
+  segments.push_back({{"segment", "general"},
+                      {"trials", facts.general->recipe.trials},
+                      {"importance", 1},
+                      {"share", 0.5}});
+  add_curve("general", facts.general->curve);
+  for (const SegmentRecipe& segment : chosen.segments) trials += segment.trials;
+  for (const SegmentRecipe& segment : chosen.segments) {
+    segments.push_back(
+        {{"segment", segment.segment},
+         {"trials", segment.trials},
+         {"importance", segment.importance},
+         {"share", trials > 0 ? static_cast<double>(segment.trials) / trials : 0.0}});
+    add_curve(segment.segment, segment.curve);
+  }
+  return {{"trials", trials}, {"segments", segments}, {"curve", curve}};
+}
+
+Json tried_detail(const RunFacts& facts) {
+  Json tried = Json::array();
+  for (const SegmentRecipe& segment : (*facts.tried)[facts.chosen].segments) {
+    for (const TriedRecipe& one : segment.tried) {
+      const double scale = segment.general > 0 ? 1 / segment.general : 0;
+      tried.push_back({{"segment", segment.segment},
+                       {"candidate", one.candidate},
+                       {"validate_gain", one.gain * scale},
+                       {"low", one.low * scale},
+                       {"high", one.high * scale},
+                       {"chosen", one.candidate == segment.candidate}});
+    }
+  }
+  return tried;
+}
+
+}  // namespace
+
+Json summary_json(const RunFacts& facts) {
+  const IngestReport& ingest = *facts.ingest;
+  const FittedSegmentation& chosen = facts.segments->segmentations[facts.chosen];
+  Json segments = Json::array();
+  for (std::size_t s = 0; s < chosen.partition.segments.size(); ++s) {
+    segments.push_back(segment_json(facts, s));
+  }
+  const GateResult& gate = facts.verdict->result;
+  const auto overall_test =
+      compare_served(facts.verdict->test_segments, gate, facts.config->gate.metric);
+  return {{"name", facts.config->name},
+          {"data",
+           {{"events", ingest.events},
+            {"users", ingest.users},
+            {"items", ingest.items},
+            {"quarantined", ingest.quarantined},
+            {"removed", ingest.removed}}},
+          {"split", split_json(*facts.project)},
+          {"metric", facts.config->gate.metric},
+          {"general", general_json(facts)},
+          {"segmentation",
+           {{"name", chosen.partition.name},
+            {"kind", chosen.kind},
+            {"version", 1},
+            {"tried", tried_segmentations(facts)}}},
+          {"segments", segments},
+          {"looks", gate.looks},
+          {"negative_control", control_summary(facts)},
+          {"overall",
+           {{"confirm", difference_json(gate.overall, "served")},
+            {"test", difference_json(overall_test, "served")}}},
+          {"expected_live_gain", number(gate.expected_live_gain)},
+          {"warnings", warnings_json(facts)}};
+}
+
+Json details_json(const RunFacts& facts) {
+  const IngestReport& ingest = *facts.ingest;
+  Json profiles = Json::array();
+  Json stability = Json::array();
+  for (const FittedSegmentation& fitted : facts.segments->segmentations) {
+    for (const Json& profile : Json::parse(fitted.profiles)) {
+      Json named = {{"segmentation", fitted.partition.name}};
+      named.update(profile);
+      profiles.push_back(std::move(named));
+    }
+    const Json stable = Json::parse(fitted.stability);
+    if (!stable.is_null()) {
+      stability.push_back({{"segmentation", fitted.partition.name},
+                           {"ari", stable["ari"]},
+                           {"jaccard", stable["jaccard"]}});
+    }
+  }
+  return {{"name", facts.config->name},
+          {"data",
+           {{"span", {{"from", format_time(ingest.first)}, {"until", format_time(ingest.last)}}},
+            {"events", ingest.events},
+            {"positives", ingest.positives},
+            {"users", ingest.users},
+            {"items", ingest.items},
+            {"sources", sources_json(ingest)},
+            {"quarantine", quarantine_json(ingest)},
+            {"quarantined", ingest.quarantined},
+            {"removed", ingest.removed},
+            {"changed", ingest.changed},
+            {"missing", ingest.missing}}},
+          {"split", split_json(*facts.project)},
+          {"components", components_detail(facts)},
+          {"coverage",
+           {{"confirm", facts.backtest->confirm.general_coverage},
+            {"test", facts.backtest->test.general_coverage}}},
+          {"profiles", profiles},
+          {"stability", stability},
+          {"map", Json::parse(facts.segments->segmentations[facts.chosen].map)},
+          {"tuning", tuning_detail(facts)},
+          {"tried", tried_detail(facts)}};
+}
+
+}  // namespace sartor

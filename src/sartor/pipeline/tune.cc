@@ -1,0 +1,229 @@
+#include "sartor/pipeline/tune.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "sartor/base/fields_json.h"
+#include "sartor/stats/paired.h"
+
+namespace sartor {
+namespace {
+
+constexpr std::size_t kLeastTrials = 30;
+constexpr std::size_t kPoolBytes = std::size_t{384} << 20;
+
+double mean(std::span<const double> values) {
+  return values.empty() ? 0
+                        : std::accumulate(values.begin(), values.end(), 0.0) /
+                              static_cast<double>(values.size());
+}
+
+// How many candidates of each variant fit into the memory that a pool may take. Variants of a slot
+// agree on most of their best items, so the union is about a third of the sum.
+std::size_t affordable_depth(std::size_t wanted, std::size_t cases, std::size_t variants) {
+  const double per_candidate =
+      static_cast<double>(cases) * static_cast<double>(variants * variants) / 3.0 * sizeof(float);
+  const double affordable = per_candidate > 0 ? static_cast<double>(kPoolBytes) / per_candidate
+                                              : static_cast<double>(wanted);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(affordable), 20, wanted);
+}
+
+}  // namespace
+
+std::vector<std::vector<std::size_t>> Partition::cases_by_segment(const Cases& cases) const {
+  std::vector<std::vector<std::size_t>> by_segment(segments.size());
+  for (std::size_t c = 0; c < cases.size(); ++c)
+    by_segment[of_user[cases.users[c].index()]].push_back(c);
+  return by_segment;
+}
+
+std::vector<UserId> Partition::users_of(std::size_t segment, const History& history) const {
+  std::vector<UserId> users;
+  for (std::uint32_t u = 0; u < of_user.size(); ++u) {
+    if (of_user[u] == segment && !history.of(UserId{u}).empty()) users.push_back(UserId{u});
+  }
+  return users;
+}
+
+double PartitionRecipe::validate_gain() const {
+  double gain = 0;
+  double general = 0;
+  for (const SegmentRecipe& segment : segments) {
+    if (segment.has_winner()) gain += segment.gain * segment.users;
+    general += segment.general * segment.users;
+  }
+  return general > 0 ? gain / general : 0;
+}
+
+Tuner::Tuner(const Project& project, const Config& config, const Resources& resources)
+    : project_(project),
+      config_(config),
+      resources_(resources),
+      metric_(parse_metric(config.gate.metric).value()),
+      plan_(plan_variants(config.models, config.signal.repeat, project.timed())),
+      fitter_(project.at(Origin::validate).history, config.models) {}
+
+Status Tuner::make_pool() {
+  if (pool_) return {};
+  const OriginView& validate = project_.at(Origin::validate);
+  std::vector<std::shared_ptr<const Model>> models;
+  std::vector<const Model*> pointers;
+  for (const VariantSpec& spec : plan_.variants) {
+    SARTOR_ASSIGN(auto model, fitter_.fit(spec, resources_));
+    pointers.push_back(model.get());
+    models.push_back(std::move(model));
+  }
+  const std::size_t depth = affordable_depth(static_cast<std::size_t>(config_.tuning.candidates),
+                                             validate.cases.size(), plan_.variants.size());
+  SARTOR_ASSIGN(pool_, ScorePool::make(validate.cases, validate.history, pointers, depth,
+                                       config_.signal.repeat, resources_));
+  return {};
+}
+
+Result<GeneralTuning> Tuner::general() {
+  SARTOR_TRY(make_pool());
+  const OriginView& validate = project_.at(Origin::validate);
+  std::vector<PoolCase> cases;
+  for (std::size_t c = 0; c < pool_->cases(); ++c) cases.push_back({&*pool_, c});
+  const BlendSearchOptions search{
+      .metric = metric_,
+      .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2)),
+      .patience = static_cast<std::size_t>(config_.tuning.patience),
+      .seed = config_.tuning.seed};
+  SARTOR_ASSIGN(const FoldPoints starts,
+                first_points(cases, validate.fold, plan_.slots, metric_, resources_));
+  SARTOR_ASSIGN(CrossFit fit,
+                cross_fit(cases, validate.fold, plan_.slots, starts, search, resources_));
+  GeneralTuning tuning{.points = fit.points, .curve = fit.best_after};
+  tuning.recipe = {.terms = terms_of(fit.points[kFolds]),
+                   .validate = mean(fit.values),
+                   .trials = static_cast<int>(fit.trials)};
+  tuning.metrics[config_.gate.metric] = mean(fit.values);
+  for (const auto& [name, margin] : config_.gate.guards) {
+    SARTOR_ASSIGN(const Metric guard, parse_metric(name));
+    tuning.metrics[name] =
+        mean(held_out_values(cases, validate.fold, plan_.slots, fit.points, guard));
+  }
+  return tuning;
+}
+
+Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general) {
+  SARTOR_TRY(make_pool());
+  const OriginView& validate = project_.at(Origin::validate);
+  const auto by_segment = partition.cases_by_segment(validate.cases);
+  std::vector<std::size_t> sizes;
+  std::vector<double> importance;
+  for (std::size_t s = 0; s < by_segment.size(); ++s) {
+    const auto found = config_.tuning.importance.find(partition.segments[s]);
+    sizes.push_back(by_segment[s].size());
+    importance.push_back(found == config_.tuning.importance.end() ? 1.0 : found->second);
+  }
+  const auto budget = share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes,
+                                   importance, kLeastTrials);
+
+  PartitionRecipe recipe{.name = partition.name};
+  for (std::size_t s = 0; s < by_segment.size(); ++s) {
+    const auto users = partition.users_of(s, validate.history);
+    TailorInput input{
+        .pool = &*pool_, .slots = plan_.slots, .cases = by_segment[s], .general = &general.points};
+    for (const std::size_t c : by_segment[s]) input.fold.push_back(validate.fold[c]);
+    input.search = {.metric = metric_,
+                    .trials = budget[s],
+                    .patience = static_cast<std::size_t>(config_.tuning.patience),
+                    .spread = 0.5,
+                    .seed = config_.tuning.seed + 1 + s};
+    const bool tunable =
+        std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
+    if (tunable && !users.empty()) {
+      input.fine_tuned = [&](double strength) {
+        return fine_tuned_pool(users, by_segment[s], general.points[kFolds], strength);
+      };
+    }
+    SegmentTuning tuning;
+    if (budget[s] > 0) {
+      SARTOR_ASSIGN(tuning, tailor(input, config_.tuning, resources_));
+    }
+    recipe.segments.push_back(recipe_of(partition.segments[s], tuning, general.points[kFolds]));
+    recipe.segments.back().users = static_cast<int>(sizes[s]);
+    recipe.segments.back().importance = importance[s];
+  }
+  return recipe;
+}
+
+Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users,
+                                         std::span<const std::size_t> cases,
+                                         const BlendPoint& general, double strength) {
+  const OriginView& validate = project_.at(Origin::validate);
+  std::vector<std::shared_ptr<const Model>> models;
+  std::vector<const Model*> pointers;
+  for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
+    const VariantSpec& spec = plan_.variants[plan_.slots[s].variants[general.choice[s]]];
+    SARTOR_ASSIGN(auto model, fitter_.fit_for(users, strength, spec, resources_));
+    pointers.push_back(model.get());
+    models.push_back(std::move(model));
+  }
+  return ScorePool::make(subset(validate.cases, cases), validate.history, pointers,
+                         static_cast<std::size_t>(config_.tuning.candidates), config_.signal.repeat,
+                         resources_);
+}
+
+std::vector<Term> Tuner::terms_of(const BlendPoint& point) const {
+  std::vector<Term> terms;
+  for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
+    terms.push_back({plan_.variants[plan_.slots[s].variants[point.choice[s]]], point.weight[s]});
+  }
+  return terms;
+}
+
+SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tuning,
+                               const BlendPoint& general) const {
+  SegmentRecipe recipe{.segment = name,
+                       .general = mean(tuning.general),
+                       .trials = static_cast<int>(tuning.trials),
+                       .curve = tuning.best_after};
+  const TriedCandidate* best = nullptr;
+  for (const TriedCandidate& tried : tuning.tried) {
+    recipe.tried.push_back({tried.candidate.label(), tried.gain, tried.low, tried.high});
+    if (best == nullptr || tried.gain > best->gain) best = &tried;
+  }
+  if (best == nullptr) return recipe;
+  recipe.gain = best->gain;
+  const Moments d = moments(contrast(best->values, tuning.general, 0));
+  recipe.relative_sd = recipe.general > 0 ? d.sd() / recipe.general : 0;
+  if (tuning.chosen < 0) return recipe;
+  const Candidate& winner = best->candidate;
+  recipe.adaptation = winner.adaptation;
+  recipe.candidate = winner.label();
+  recipe.share = winner.share;
+  recipe.strength = winner.strength;
+  // A fine-tuned winner's slots hold one variant each: the one that general chose.
+  const BlendPoint& own = winner.own;
+  recipe.own =
+      terms_of(winner.adaptation == "fine_tuned" ? BlendPoint{general.choice, own.weight} : own);
+  return recipe;
+}
+
+Json general_tuning_json(const GeneralTuning& tuning) {
+  Json points = Json::array();
+  for (const BlendPoint& point : tuning.points) {
+    points.push_back({{"choice", point.choice}, {"weight", point.weight}});
+  }
+  return {{"recipe", config_json(tuning.recipe)},
+          {"points", points},
+          {"curve", tuning.curve},
+          {"metrics", tuning.metrics}};
+}
+
+Result<GeneralTuning> general_tuning_from_json(const Json& json) {
+  GeneralTuning tuning;
+  SARTOR_TRY(read_config(node_from_json(json.at("recipe")), tuning.recipe, "recipe"));
+  for (std::size_t f = 0; f < tuning.points.size(); ++f) {
+    tuning.points[f].choice = json.at("points").at(f).at("choice").get<std::vector<std::size_t>>();
+    tuning.points[f].weight = json.at("points").at(f).at("weight").get<std::vector<float>>();
+  }
+  tuning.curve = json.at("curve").get<std::vector<double>>();
+  tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();
+  return tuning;
+}
+
+}  // namespace sartor

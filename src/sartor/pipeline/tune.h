@@ -1,0 +1,64 @@
+// Everything that is chosen on validate: the general blend, and for each partition of the users the
+// best candidate of each segment.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sartor/pipeline/project.h"
+#include "sartor/pipeline/recipe.h"
+
+namespace sartor {
+
+// A partition of all users as of an origin: a segmentation, or the control's random segments.
+struct Partition {
+  std::string name;
+  std::vector<std::string> segments;
+  std::vector<std::uint32_t> of_user;  // every user of the vocabulary, as of validate's start
+
+  // Positions of the cases of each segment.
+  std::vector<std::vector<std::size_t>> cases_by_segment(const Cases& cases) const;
+  // Users with a history, of one segment.
+  std::vector<UserId> users_of(std::size_t segment, const History& history) const;
+};
+
+struct GeneralTuning {
+  BlendRecipe recipe;
+  FoldPoints points;
+  std::vector<double> curve;
+  std::map<std::string, double> metrics;  // held-out means on validate
+};
+
+// Holds the pool of scores, which all searches share. Not for several threads at once.
+class Tuner {
+ public:
+  Tuner(const Project& project, const Config& config, const Resources& resources);
+
+  Result<GeneralTuning> general();
+  Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general);
+
+ private:
+  Status make_pool();
+  Result<ScorePool> fine_tuned_pool(std::span<const UserId> users,
+                                    std::span<const std::size_t> cases, const BlendPoint& general,
+                                    double strength);
+  std::vector<Term> terms_of(const BlendPoint& point) const;
+  SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
+                          const BlendPoint& general) const;
+
+  const Project& project_;
+  const Config& config_;
+  Resources resources_;
+  Metric metric_;
+  VariantPlan plan_;
+  VariantFitter fitter_;
+  std::optional<ScorePool> pool_;
+};
+
+Json general_tuning_json(const GeneralTuning& tuning);
+Result<GeneralTuning> general_tuning_from_json(const Json& json);
+
+}  // namespace sartor

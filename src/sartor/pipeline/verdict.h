@@ -1,0 +1,42 @@
+// The gate's step: from judged windows to decisions, and the evidence that lets anybody decide
+// again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sartor/evaluation/gate.h"
+#include "sartor/pipeline/backtest.h"
+
+namespace sartor {
+
+struct Verdict {
+  GateInput input;
+  GateResult result;
+  GateInput control_input;
+  GateResult control_result;  // empty if there was no control
+  ControlSummary control;
+  std::vector<GateSegment> test_segments;  // the same segments on the test window
+};
+
+// Users appear under a keyed hash of their names. `looks` as State counts them.
+Result<Verdict> decide(const Project& project, const Config& config,
+                       const PartitionInTime& partition, const PartitionRecipe& recipe,
+                       const PartitionInTime& control_partition,
+                       const PartitionRecipe& control_recipe, const Backtest& backtest, int looks);
+
+// evidence/per_user.parquet: window, segment, user, and two columns per metric (general.x,
+// chosen.x), one row per user and window ("confirm", "control", "test"), sorted by window, segment
+// and position.
+Status write_per_user(const Verdict& verdict, const std::string& path, const Resources& resources);
+
+// Reads it back as the segments of one window.
+Result<std::vector<GateSegment>> read_per_user(const std::string& path, const std::string& window,
+                                               const Resources& resources);
+
+// `sartor replay`: decides again from a bundle's evidence; every difference as a line, none if it
+// agrees.
+Result<std::vector<std::string>> replay_bundle(const std::string& bundle,
+                                               const Resources& resources);
+
+}  // namespace sartor

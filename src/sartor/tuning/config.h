@@ -1,0 +1,78 @@
+// [tuning] and [models]: what may be tried, and how much of it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sartor/base/fields.h"
+
+namespace sartor {
+
+struct TuningConfig {
+  int trials = 600;
+  int patience = 80;
+  std::string sampler = "random";
+  std::map<std::string, double> importance;
+  std::vector<double> shrink = {0.5, 1.0};
+  std::vector<double> strengths = {1.0, 4.0};
+  int candidates = 100;
+  std::uint64_t seed = 1;
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
+              "per run: half to general, half shared over the segments by size x importance"},
+        Field{"patience", &TuningConfig::patience, 1, 1e6, Scale::fixed,
+              "stop a search after so many trials without a gain"},
+        Field{"sampler", &TuningConfig::sampler, "random"},
+        Field{"importance", &TuningConfig::importance,
+              "segment = factor of its share of the trials; 1 if not named"},
+        Field{"shrink", &TuningConfig::shrink,
+              "`blended`: how far a segment's weights may leave general's, 0 to 1; each is tried"},
+        Field{"strengths", &TuningConfig::strengths,
+              "`fine_tuned`: how much a segment's users count more in the Gram matrix; each is "
+              "tried"},
+        Field{"candidates", &TuningConfig::candidates, 20, 10000, Scale::fixed,
+              "items of each component that a search looks at"},
+        Field{"seed", &TuningConfig::seed, 0, 9e15, Scale::fixed, "of every random choice"});
+  }
+};
+
+// What the general blend is made of. Lists are variants of which the search takes one per slot.
+struct ModelsConfig {
+  std::vector<std::string> families = {"popularity", "own_history", "item_knn", "ease"};
+  std::vector<double> popularity_half_lives = {0.5, 1, 3.5, 7, 14};
+  std::vector<double> popularity_long_half_lives = {30, 90, 0};
+  std::vector<double> own_history_half_lives = {7, 14, 30, 60, 120, 0};
+  std::vector<double> item_knn_shrinkage = {10};
+  std::vector<double> ease_regularization = {100, 300, 1000};
+  std::vector<double> history_half_lives = {60, 0};
+  int neighbours = 100;
+  int max_items = 12000;
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"families", &ModelsConfig::families, "of the general blend"},
+        Field{"popularity_half_lives", &ModelsConfig::popularity_half_lives,
+              "days; what is wanted now"},
+        Field{"popularity_long_half_lives", &ModelsConfig::popularity_long_half_lives,
+              "days, 0 never fades; what is always wanted"},
+        Field{"own_history_half_lives", &ModelsConfig::own_history_half_lives,
+              "days, 0 never fades"},
+        Field{"item_knn_shrinkage", &ModelsConfig::item_knn_shrinkage,
+              "added to the norms' product in the cosine"},
+        Field{"ease_regularization", &ModelsConfig::ease_regularization,
+              "added to the Gram matrix's diagonal"},
+        Field{"history_half_lives", &ModelsConfig::history_half_lives,
+              "days after which an item of the user's history counts half, for item_knn and ease; "
+              "0 never fades"},
+        Field{"neighbours", &ModelsConfig::neighbours, 1, 10000, Scale::fixed,
+              "of an item in item_knn"},
+        Field{"max_items", &ModelsConfig::max_items, 10, 1e6, Scale::fixed,
+              "items that ease learns, the most frequent first"});
+  }
+};
+
+}  // namespace sartor

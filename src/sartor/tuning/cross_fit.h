@@ -1,0 +1,47 @@
+// What is fitted on validate is judged there by cross-fitting: a user's value comes from a fit that
+// never saw the user.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sartor/base/parallel.h"
+#include "sartor/tuning/blend_search.h"
+
+namespace sartor {
+
+inline constexpr std::size_t kFolds = 5;
+
+// A blend fitted without fold f stands at [f]; the one fitted on everything at [kFolds].
+using FoldPoints = std::array<BlendPoint, kFolds + 1>;
+
+struct CrossFit {
+  FoldPoints points;
+  std::vector<double> values;      // per case: its metric under the point fitted without its fold
+  std::size_t trials = 0;          // of the fit on everything
+  std::vector<double> best_after;  // its curve
+};
+
+// Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is
+// the fold of cases[i]; a fold that would leave no case to fit on keeps its start. Fails only if
+// cancelled.
+Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
+                           std::span<const Slot> slots, const FoldPoints& starts,
+                           const BlendSearchOptions& options, const Resources& resources);
+
+// Where to start from nothing: first_point on the cases outside each fold.
+Result<FoldPoints> first_points(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
+                                std::span<const Slot> slots, const Metric& metric,
+                                const Resources& resources);
+
+// Values per case of given points, each case under the point that never saw it.
+std::vector<double> held_out_values(std::span<const PoolCase> cases,
+                                    std::span<const std::uint8_t> fold, std::span<const Slot> slots,
+                                    const FoldPoints& points, const Metric& metric);
+
+// shrink_to, fold by fold.
+FoldPoints shrink_to(const FoldPoints& own, const FoldPoints& general, double share);
+
+}  // namespace sartor

@@ -1,0 +1,59 @@
+// Standardised scores of many component variants for the candidates of every case, kept so that a
+// trial that changes only weights (or picks another half-life) costs a pass over memory and no
+// model at all.
+//
+// The candidates of a case are the union of the best `depth` items of each variant: the search
+// looks only at them. What a search chooses is judged afterwards by the real blend over the whole
+// catalogue.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sartor/base/parallel.h"
+#include "sartor/evaluation/cases.h"
+#include "sartor/evaluation/metrics.h"
+#include "sartor/models/model.h"
+
+namespace sartor {
+
+class ScorePool {
+ public:
+  // Scores every case with every variant. `variants` are fitted on `history`, as of the cases'
+  // moment.
+  static Result<ScorePool> make(const Cases& cases, const History& history,
+                                std::span<const Model* const> variants, std::size_t depth,
+                                bool repeat, const Resources& resources);
+
+  std::size_t cases() const { return begin_.size() - 1; }
+  std::size_t variants() const { return variants_; }
+  std::size_t bytes() const { return z_.size() * sizeof(float); }
+
+  // One term of a blend: which variant, and how much.
+  struct Term {
+    std::size_t variant;
+    float weight;
+  };
+
+  // Buffers of one thread, kept from call to call.
+  struct Scratch {
+    std::vector<float> score;
+    std::vector<float> best;
+    std::vector<std::uint32_t> at;
+  };
+
+  // The metric of case `c` under the blend.
+  double value(std::size_t c, std::span<const Term> blend, const Metric& metric,
+               Scratch& scratch) const;
+
+ private:
+  std::size_t variants_ = 0;
+  std::vector<std::size_t> begin_{0};    // per case: where its candidates begin
+  std::vector<std::uint8_t> is_target_;  // per candidate
+  std::vector<std::uint32_t> targets_;   // per case: how many targets, listed or not
+  std::vector<float> z_;  // case c, variant v, candidate i: z_[begin_[c] * variants_ + v * n + i]
+};
+
+}  // namespace sartor

@@ -1,0 +1,64 @@
+// Tries every adaptation for one segment on validate and names the best, by values of users that a
+// fit never saw.
+//
+//   blended(share)               the segment's own weights and half-lives, pulled to general's
+//   fine_tuned(strength)         general's weights over models whose Gram matrix is pulled to the
+//   segment fine_tuned(strength, share)  both
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sartor/tuning/config.h"
+#include "sartor/tuning/cross_fit.h"
+
+namespace sartor {
+
+struct Candidate {
+  std::string adaptation = "general";  // "general", "blended", "fine_tuned"
+  double share = 0;                    // of the way from general's weights to the segment's own
+  double strength = 0;  // fine_tuned: how much more the segment's users count; else 0
+  BlendPoint own;       // before it is pulled to general; choices are of the slots given
+
+  std::string label() const;  // "blended, share 0.5"
+};
+
+struct TriedCandidate {
+  Candidate candidate;
+  std::vector<double> values;  // per case of the segment, held out
+  double gain = 0;             // mean difference to general, absolute
+  double low = 0;              // its 95% interval
+  double high = 0;
+};
+
+struct SegmentTuning {
+  std::size_t cases = 0;
+  std::size_t trials = 0;
+  std::vector<double> best_after;  // the curve of the search for own weights
+  std::vector<double> general;     // general's values per case, held out
+  std::vector<TriedCandidate> tried;
+  int chosen = -1;  // position in `tried` of the largest gain if that is > 0, else -1
+};
+
+struct TailorInput {
+  const ScorePool* pool = nullptr;  // validate, all variants
+  std::span<const Slot> slots;
+  std::vector<std::size_t> cases;       // of the segment, positions in the pool
+  std::vector<std::uint8_t> fold;       // of each
+  const FoldPoints* general = nullptr;  // general's points
+  BlendSearchOptions search;
+  // The segment's fine-tuned models on the segment's cases, in the order of `cases`: one variant
+  // per slot, the one that general chose. Null if no component can be fine-tuned.
+  std::function<Result<ScorePool>(double strength)> fine_tuned;
+};
+
+Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& config,
+                             const Resources& resources);
+
+// `trials` split over segments by size x importance, each at least `least` (0 where importance is
+// 0).
+std::vector<std::size_t> share_budget(std::size_t trials, std::span<const std::size_t> sizes,
+                                      std::span<const double> importance, std::size_t least);
+
+}  // namespace sartor

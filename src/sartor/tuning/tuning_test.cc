@@ -1,0 +1,229 @@
+#include <gmock/gmock.h>
+
+#include <numeric>
+
+#include "sartor/base/random.h"
+#include "sartor/evaluation/evaluate.h"
+#include "sartor/models/blend.h"
+#include "sartor/tuning/cross_fit.h"
+#include "sartor/tuning/tailor.h"
+#include "sartor/tuning/variants.h"
+
+namespace sartor {
+namespace {
+
+using ::testing::ElementsAre;
+
+// Scores that depend on user and item by a hash of a seed; `shift` adds the signal.
+class HashModel : public Model {
+ public:
+  HashModel(std::uint64_t seed, double signal) : seed_(seed), signal_(signal) {}
+  std::string_view family() const override { return "hash"; }
+  Status save(TensorFile&) const override { return {}; }
+  void score(const Query& query, std::span<float> out) const override {
+    Random random = Random::stream(seed_, query.user.value);
+    Random taste = Random::stream(77, query.user.value);
+    for (float& value : out) {
+      const double noise = random.normal();
+      value = static_cast<float>(signal_ * taste.normal() + noise);
+    }
+  }
+
+ private:
+  std::uint64_t seed_;
+  double signal_;
+};
+
+// 60 users who each like the five items that their taste ranks highest, among 40.
+struct World {
+  InteractionLog log;
+  Cases cases;
+  std::unique_ptr<History> history;
+  HashModel good{1, 1.0};
+  HashModel fair{2, 0.5};
+  HashModel bad{3, 0.0};
+
+  World() {
+    constexpr std::uint32_t kUsers = 60, kItems = 40;
+    log.users = kUsers;
+    log.items = kItems;
+    log.begin.assign(kUsers + 1, 0);
+    log.item_first_seen.assign(kItems, 0);
+    history = std::make_unique<History>(log, kDay);
+    cases.as_of = kDay;
+    cases.target_begin = {0};
+    for (std::uint32_t u = 0; u < kUsers; ++u) {
+      std::vector<float> taste(kItems);
+      Random random = Random::stream(77, u);
+      for (float& value : taste) value = static_cast<float>(random.normal());
+      std::vector<ItemId> all(kItems), best;
+      for (std::uint32_t i = 0; i < kItems; ++i) all[i] = ItemId{i};
+      top_k(taste, all, 5, best);
+      std::sort(best.begin(), best.end());
+      cases.users.push_back(UserId{u});
+      cases.targets.insert(cases.targets.end(), best.begin(), best.end());
+      cases.target_begin.push_back(cases.targets.size());
+    }
+  }
+
+  ScorePool pool(std::size_t depth, int threads = 1) const {
+    const std::vector<const Model*> models = {&good, &fair, &bad};
+    return ScorePool::make(cases, *history, models, depth, true, {.threads = threads}).value();
+  }
+};
+
+const Metric kNdcg{MetricKind::ndcg, 10};
+
+std::vector<PoolCase> all_cases(const ScorePool& pool) {
+  std::vector<PoolCase> cases;
+  for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
+  return cases;
+}
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+TEST(ScorePool, AgreesWithTheRealBlendOverTheWholeCatalogue) {
+  const World world;
+  const ScorePool pool = world.pool(40);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  const BlendPoint point{.choice = {0, 0, 0}, .weight = {0.6f, 0.3f, 0.1f}};
+  const auto values = blend_values(all_cases(pool), slots, point, kNdcg);
+
+  // The components as shared pointers that own nothing.
+  const ModelMap components = {{"a", {std::shared_ptr<void>(), &world.good}},
+                               {"b", {std::shared_ptr<void>(), &world.fair}},
+                               {"c", {std::shared_ptr<void>(), &world.bad}}};
+  const auto blend = make_blend(components,
+                                {{{.component = "a", .weight = 0.6f},
+                                  {.component = "b", .weight = 0.3f},
+                                  {.component = "c", .weight = 0.1f}}},
+                                eligible_items(*world.history));
+  ASSERT_TRUE(blend) << blend.error().message;
+  const Scorer scorer = [&](std::size_t, const Query& query, std::span<float> out) {
+    (*blend)->score(query, out);
+  };
+  const auto evaluation =
+      evaluate(world.cases, *world.history, scorer, {.metrics = {kNdcg}, .repeat = true}, {});
+  for (std::size_t c = 0; c < values.size(); ++c)
+    EXPECT_DOUBLE_EQ(values[c], evaluation->values[0][c]) << c;
+}
+
+TEST(ScorePool, HasTheSameValuesAtAnyThreadCount) {
+  const World world;
+  const std::vector<Slot> slots = {{"good", {0}}, {"bad", {2}}};
+  const BlendPoint point{.choice = {0, 0}, .weight = {0.7f, 0.3f}};
+  const ScorePool one = world.pool(7, 1);
+  const ScorePool two = world.pool(7, 2);
+  EXPECT_EQ(blend_values(all_cases(one), slots, point, kNdcg),
+            blend_values(all_cases(two), slots, point, kNdcg));
+}
+
+TEST(BlendSearch, PutsTheWeightWhereTheSignalIs) {
+  const World world;
+  const ScorePool pool = world.pool(20);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  const auto cases = all_cases(pool);
+  const BlendPoint start{.choice = {0, 0, 0}, .weight = {1 / 3.f, 1 / 3.f, 1 / 3.f}};
+  const auto found =
+      search_blend(cases, slots, start, {.metric = kNdcg, .trials = 300, .patience = 300});
+  EXPECT_GT(found.value, mean(blend_values(cases, slots, start, kNdcg)));
+  EXPECT_GT(found.point.weight[0], found.point.weight[1]);
+  EXPECT_LT(found.point.weight[2], 0.15f);
+  EXPECT_EQ(found.best_after.size(), found.trials);
+  EXPECT_TRUE(std::is_sorted(found.best_after.begin(), found.best_after.end()));
+}
+
+TEST(BlendSearch, TakesTheBetterVariantOfASlotAndStopsEarly) {
+  const World world;
+  const ScorePool pool = world.pool(20);
+  const std::vector<Slot> slots = {{"either", {2, 0}}, {"fair", {1}}};
+  const auto cases = all_cases(pool);
+  EXPECT_THAT(first_point(cases, slots, kNdcg).choice, ElementsAre(1, 0));
+  const BlendPoint start{.choice = {0, 0}, .weight = {0.5f, 0.5f}};
+  const auto found =
+      search_blend(cases, slots, start, {.metric = kNdcg, .trials = 5000, .patience = 40});
+  EXPECT_EQ(found.point.choice[0], 1u);
+  EXPECT_LT(found.trials, 5000u);
+}
+
+TEST(CrossFit, JudgesEachUserByAFitThatNeverSawTheUser) {
+  const World world;
+  const ScorePool pool = world.pool(20);
+  const std::vector<Slot> slots = {{"good", {0}}, {"bad", {2}}};
+  const auto cases = all_cases(pool);
+  std::vector<std::uint8_t> fold;
+  for (std::size_t c = 0; c < cases.size(); ++c)
+    fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  FoldPoints starts;
+  starts.fill({.choice = {0, 0}, .weight = {0.5f, 0.5f}});
+  const BlendSearchOptions options{.metric = kNdcg, .trials = 60, .patience = 60};
+  const auto one = cross_fit(cases, fold, slots, starts, options, {.threads = 1});
+  const auto two = cross_fit(cases, fold, slots, starts, options, {.threads = 2});
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->values, two->values);
+  EXPECT_EQ(one->points[kFolds], two->points[kFolds]);
+
+  // Fold 3's point is what a search without fold 3 finds.
+  std::vector<PoolCase> kept;
+  for (std::size_t c = 0; c < cases.size(); ++c) {
+    if (fold[c] != 3) kept.push_back(cases[c]);
+  }
+  EXPECT_EQ(search_blend(kept, slots, starts[3], options).point, one->points[3]);
+  EXPECT_EQ(blend_values({&cases[3], 1}, slots, one->points[3], kNdcg)[0], one->values[3]);
+}
+
+TEST(ShrinkTo, GoesFromGeneralToOwn) {
+  const BlendPoint own{.choice = {1, 0}, .weight = {0.8f, 0.2f}};
+  const BlendPoint general{.choice = {0, 0}, .weight = {0.2f, 0.8f}};
+  EXPECT_NEAR(shrink_to(own, general, 1).weight[0], 0.8f, 1e-6);
+  EXPECT_NEAR(shrink_to(own, general, 0).weight[0], 0.2f, 1e-6);
+  EXPECT_NEAR(shrink_to(own, general, 0.5).weight[0], 0.5f, 1e-6);
+  EXPECT_EQ(shrink_to(own, general, 0.5).choice[0], 1u);
+}
+
+TEST(ShareBudget, BySizeTimesImportance) {
+  const std::vector<std::size_t> sizes = {100, 300, 100, 0};
+  const std::vector<double> importance = {3, 1, 0, 1};
+  EXPECT_THAT(share_budget(120, sizes, importance, 10), ElementsAre(60, 60, 0, 0));
+  EXPECT_THAT(share_budget(12, sizes, importance, 10), ElementsAre(10, 10, 0, 0));
+}
+
+TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
+  const auto names = [](const VariantPlan& plan) {
+    std::vector<std::string> slots;
+    for (const Slot& slot : plan.slots) slots.push_back(slot.name);
+    return slots;
+  };
+  EXPECT_THAT(names(plan_variants({}, true, true)),
+              ElementsAre("popularity", "popularity_long", "own_history", "item_knn", "ease"));
+  EXPECT_THAT(names(plan_variants({}, false, true)),
+              ElementsAre("popularity", "popularity_long", "item_knn", "ease"));
+  for (const VariantSpec& spec : plan_variants({}, true, false).variants)
+    EXPECT_EQ(spec.half_life_days, 0);
+}
+
+TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {
+  const World world;
+  const ScorePool pool = world.pool(30);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  FoldPoints general;
+  TailorInput input{
+      .pool = &pool, .slots = slots, .search = {.metric = kNdcg, .trials = 200, .patience = 200}};
+  for (std::size_t c = 0; c < pool.cases(); ++c) {
+    input.cases.push_back(c);
+    input.fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  }
+  input.general = &general;
+  general.fill({.choice = {0, 0, 0}, .weight = {0.1f, 0.1f, 0.8f}});  // badly made for these users
+  const auto better = tailor(input, {}, {});
+  ASSERT_TRUE(better);
+  ASSERT_GE(better->chosen, 0);
+  EXPECT_GT(better->tried[static_cast<std::size_t>(better->chosen)].low, 0);
+  EXPECT_EQ(better->tried.size(), TuningConfig{}.shrink.size());
+  EXPECT_EQ(better->tried[0].candidate.label(), "blended, share 0.5");
+}
+
+}  // namespace
+}  // namespace sartor

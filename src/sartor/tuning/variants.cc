@@ -1,0 +1,167 @@
+#include "sartor/tuning/variants.h"
+
+#include <algorithm>
+
+#include "sartor/models/decay.h"
+#include "sartor/models/own_history.h"
+#include "sartor/models/popularity.h"
+
+namespace sartor {
+namespace {
+
+using Specs = std::vector<VariantSpec>;
+
+Specs half_life_variants(const std::string& slot, const std::string& family,
+                         const std::vector<double>& half_lives) {
+  Specs specs;
+  for (const double days : half_lives) {
+    specs.push_back({.slot = slot, .family = family, .half_life_days = days});
+  }
+  return specs;
+}
+
+Specs knn_variants(const ModelsConfig& config, const std::vector<double>& half_lives) {
+  Specs specs;
+  for (const double shrinkage : config.item_knn_shrinkage) {
+    for (const double days : half_lives) {
+      specs.push_back({.slot = "item_knn",
+                       .family = "item_knn",
+                       .half_life_days = days,
+                       .shrinkage = shrinkage,
+                       .neighbours = config.neighbours});
+    }
+  }
+  return specs;
+}
+
+Specs ease_variants(const ModelsConfig& config, const std::vector<double>& half_lives) {
+  Specs specs;
+  for (const double regularization : config.ease_regularization) {
+    for (const double days : half_lives) {
+      specs.push_back({.slot = "ease",
+                       .family = "ease",
+                       .half_life_days = days,
+                       .regularization = regularization});
+    }
+  }
+  return specs;
+}
+
+void add_slot(VariantPlan& plan, Specs specs) {
+  if (specs.empty()) return;
+  Slot slot{.name = specs.front().slot};
+  for (VariantSpec& spec : specs) {
+    slot.variants.push_back(plan.variants.size());
+    plan.variants.push_back(std::move(spec));
+  }
+  plan.slots.push_back(std::move(slot));
+}
+
+ItemKnnConfig knn_config(const VariantSpec& spec) {
+  return {.neighbours = spec.neighbours,
+          .shrinkage = spec.shrinkage,
+          .half_life_days = normal_half_life(spec.half_life_days)};
+}
+
+EaseConfig ease_config(const VariantSpec& spec, const ModelsConfig& config) {
+  return {.regularization = spec.regularization,
+          .half_life_days = normal_half_life(spec.half_life_days),
+          .max_items = config.max_items};
+}
+
+}  // namespace
+
+std::string VariantSpec::label() const {
+  std::string label = slot;
+  if (regularization > 0) label += fmt::format(", regularization {}", regularization);
+  if (neighbours > 0) label += fmt::format(", {} neighbours, shrinkage {}", neighbours, shrinkage);
+  label +=
+      half_life_days > 0 ? fmt::format(", half-life {} days", half_life_days) : ", never fades";
+  return label;
+}
+
+VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
+  const auto wanted = [&](const char* family) {
+    return std::find(config.families.begin(), config.families.end(), family) !=
+           config.families.end();
+  };
+  // Without times nothing fades.
+  const auto fading = [&](const std::vector<double>& days) {
+    return timed ? days : std::vector<double>{0.0};
+  };
+  VariantPlan plan;
+  if (wanted("popularity")) {
+    if (timed) {
+      add_slot(plan, half_life_variants("popularity", "popularity", config.popularity_half_lives));
+    }
+    add_slot(plan, half_life_variants("popularity_long", "popularity",
+                                      fading(config.popularity_long_half_lives)));
+  }
+  if (wanted("own_history") && repeat) {
+    add_slot(plan, half_life_variants("own_history", "own_history",
+                                      fading(config.own_history_half_lives)));
+  }
+  if (wanted("item_knn")) add_slot(plan, knn_variants(config, fading(config.history_half_lives)));
+  if (wanted("ease")) add_slot(plan, ease_variants(config, fading(config.history_half_lives)));
+  return plan;
+}
+
+bool can_be_fine_tuned(const VariantSpec& spec) {
+  return spec.family == "item_knn" || spec.family == "ease";
+}
+
+Result<const Gram*> VariantFitter::gram(const Resources& resources) {
+  if (!gram_) {
+    const GramConfig config{.weight_power = 0, .max_items = config_.max_items};
+    SARTOR_ASSIGN(Gram made, item_gram({.history = history_}, config, "item_knn, ease", resources));
+    gram_ = std::make_shared<const Gram>(std::move(made));
+  }
+  return gram_.get();
+}
+
+Result<ModelPtr> VariantFitter::fit(const VariantSpec& spec, const Resources& resources) {
+  SARTOR_ASSIGN(const ModelPtr base, fit_base(spec, resources));
+  return base->with_half_life(normal_half_life(spec.half_life_days));
+}
+
+Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resources& resources) {
+  const FitInput input{.history = history_};
+  VariantSpec base = spec;
+  base.half_life_days = 0;
+  base.slot = spec.family;
+  ModelPtr& fitted = fitted_[base.label()];
+  if (fitted) return fitted;
+  if (spec.family == "popularity") {
+    SARTOR_ASSIGN(fitted, fit_popularity(input, {.half_life_days = kNoDecayDays}, resources));
+  } else if (spec.family == "own_history") {
+    SARTOR_ASSIGN(fitted, fit_own_history(input, {.half_life_days = kNoDecayDays}, resources));
+  } else {
+    SARTOR_ASSIGN(const Gram* shared, gram(resources));
+    SARTOR_ASSIGN(fitted, from_gram(*shared, base, resources));
+  }
+  return fitted;
+}
+
+Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& spec,
+                                          const Resources& resources) const {
+  if (spec.family == "item_knn") return fit_item_knn_from_gram(gram, knn_config(spec), resources);
+  if (spec.family == "ease") {
+    return fit_ease_from_gram(gram, ease_config(spec, config_), resources);
+  }
+  return Error{ErrorCode::internal, "no such family: " + spec.family};
+}
+
+Result<ModelPtr> VariantFitter::fit_for(std::span<const UserId> users, double strength,
+                                        const VariantSpec& spec, const Resources& resources) {
+  if (!can_be_fine_tuned(spec)) return fit(spec, resources);
+  SARTOR_ASSIGN(const Gram* general, gram(resources));
+  if (!segment_gram_ ||
+      !std::equal(users.begin(), users.end(), segment_users_.begin(), segment_users_.end())) {
+    SARTOR_ASSIGN(Gram made, item_gram_of({.history = history_}, users, *general, resources));
+    segment_gram_ = std::make_shared<const Gram>(std::move(made));
+    segment_users_.assign(users.begin(), users.end());
+  }
+  return from_gram(pulled_gram(*general, *segment_gram_, strength), spec, resources);
+}
+
+}  // namespace sartor

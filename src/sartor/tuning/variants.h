@@ -1,0 +1,84 @@
+// The variants of each component that a search may choose from, and their fitting on one history.
+// What variants share (a Gram matrix, an inverse) is made once.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sartor/models/ease.h"
+#include "sartor/models/gram.h"
+#include "sartor/models/item_knn.h"
+#include "sartor/models/model.h"
+#include "sartor/tuning/blend_search.h"
+#include "sartor/tuning/config.h"
+
+namespace sartor {
+
+// One component of a blend with its parameters; those that its family does not have are 0.
+struct VariantSpec {
+  std::string slot;  // its place in the blend: "popularity", "popularity_long", "own_history", …
+  std::string family;
+  double half_life_days = 0;  // of events, or of the items in the user's history; 0 never fades
+  double regularization = 0;
+  double shrinkage = 0;
+  int neighbours = 0;
+
+  bool operator==(const VariantSpec&) const = default;
+  std::string label() const;  // "ease, regularization 300, half-life 60 days"
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"slot", &VariantSpec::slot, "place in the blend"},
+                           Field{"family", &VariantSpec::family, "of the model"},
+                           Field{"half_life_days", &VariantSpec::half_life_days, "0 never fades"},
+                           Field{"regularization", &VariantSpec::regularization, "of ease"},
+                           Field{"shrinkage", &VariantSpec::shrinkage, "of item_knn"},
+                           Field{"neighbours", &VariantSpec::neighbours, "of item_knn"});
+  }
+};
+
+struct VariantPlan {
+  std::vector<VariantSpec> variants;
+  std::vector<Slot> slots;  // of positions in `variants`
+};
+
+// Everything that the config lets a search choose from. Own history needs `repeat`; half-lives need
+// times (`timed`).
+VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed);
+
+// Fits variants on one history. Not safe for use from several threads; each fit uses `resources`
+// inside.
+class VariantFitter {
+ public:
+  VariantFitter(const History& history, const ModelsConfig& config)
+      : history_(&history), config_(config) {}
+
+  Result<ModelPtr> fit(const VariantSpec& spec, const Resources& resources);
+
+  // What all half-lives of the variant share: the model without one.
+  Result<ModelPtr> fit_base(const VariantSpec& spec, const Resources& resources);
+
+  // The variant pulled to a segment: the interactions of `users` count (1 + strength * n /
+  // n_segment) times in the Gram matrix. Families without one are fitted as usual.
+  Result<ModelPtr> fit_for(std::span<const UserId> users, double strength, const VariantSpec& spec,
+                           const Resources& resources);
+
+ private:
+  Result<const Gram*> gram(const Resources& resources);
+  Result<ModelPtr> from_gram(const Gram& gram, const VariantSpec& spec,
+                             const Resources& resources) const;
+
+  const History* history_;
+  ModelsConfig config_;
+  std::shared_ptr<const Gram> gram_;
+  std::shared_ptr<const Gram> segment_gram_;  // of the segment asked for last
+  std::vector<UserId> segment_users_;
+  std::map<std::string, ModelPtr> fitted_;  // by label, without slot and half-life
+};
+
+// Whether `fit_for` differs from `fit`.
+bool can_be_fine_tuned(const VariantSpec& spec);
+
+}  // namespace sartor
