@@ -8,7 +8,6 @@
 
 #include "sartor/base/random.h"
 #include "sartor/segments/kmeans.h"
-#include "sartor/segments/profile.h"
 #include "sartor/segments/stability.h"
 
 namespace sartor {
@@ -57,7 +56,7 @@ TEST(Segmentation, FirstRuleThatHoldsWinsAndMissingIsNotTrue) {
   EXPECT_THAT(made->names(), ElementsAre("new", "lapsed", "german", "everyone else"));
   EXPECT_THAT(*made->assign(table), ElementsAre(0, 1, 3, 3, 1, 3));
   ASSERT_EQ(made->warnings().size(), 1u);
-  EXPECT_THAT(made->warnings()[0], HasSubstr("'german' takes nobody"));
+  EXPECT_THAT(made->warnings()[0], HasSubstr("'german' takes nobody of 6 users"));
   const auto back = Segmentation::from_json(made->to_json());
   ASSERT_TRUE(back);
   EXPECT_EQ(*back->assign(table), *made->assign(table));
@@ -104,9 +103,58 @@ TEST(Segmentation, ExplainsWhatIsWrong) {
               HasSubstr("only 6 users"));
   EXPECT_THAT(message({.name = "s", .cluster = "kmeans", .features = {"evens"}, .k = {2}}),
               HasSubstr("did you mean 'events'"));
+  EXPECT_THAT(message({.name = "s", .rules = {{"s-1", "events > 3"}}, .cluster = "kmeans"}),
+              HasSubstr("reserved for a cluster"));
   EXPECT_THAT(message({.name = "s", .cluster = "dbscan"}), HasSubstr("expected kmeans"));
   EXPECT_THAT(message({.name = "s", .rules = {{"a", "read_text('/etc/passwd') = ''"}}}),
               HasSubstr("rule 'a'"));
+}
+
+TEST(Segmentation, ClustersAreNumberedBySizeAndOneRowIsAssignedLikeMany) {
+  Table table{.rows = 90};
+  Column column{.name = "visits"};
+  for (int i = 0; i < 90; ++i) column.numbers.push_back(i < 20 ? 100 + i % 3 : i % 5);
+  table.columns.push_back(column);
+  const SegmentationConfig config{
+      .name = "size", .cluster = "kmeans", .features = {"visits"}, .k = {2}};
+  const auto made = fit_segmentation(config, table, all_rows(90), 1, {});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto assigned = *made->assign(table);
+  EXPECT_EQ(assigned[89], 0u);
+  EXPECT_EQ(assigned[0], 1u);
+  for (std::size_t row : {0u, 50u}) {
+    Table one{.rows = 1};
+    one.columns.push_back({.name = "visits", .numbers = {table.columns[0].numbers[row]}});
+    EXPECT_THAT(*made->assign(one), ElementsAre(assigned[row]));
+  }
+  Table wrong{.rows = 1};
+  wrong.columns.push_back({.name = "visits", .is_text = true, .codes = {0}, .words = {"x"}});
+  EXPECT_THAT(made->assign(wrong).error().message, HasSubstr("is a text here"));
+}
+
+TEST(Segmentation, RefusesADamagedFile) {
+  const Table table = features();
+  const SegmentationConfig config{.name = "s",
+                                  .rules = {{"a", "events > 3"}},
+                                  .cluster = "kmeans",
+                                  .features = {"events"},
+                                  .k = {2}};
+  const Json good = fit_segmentation(config, table, all_rows(6), 1, {})->to_json();
+  ASSERT_TRUE(Segmentation::from_json(good));
+  for (const auto& [pointer, value] : std::vector<std::pair<const char*, Json>>{
+           {"/rules/0/where", "read_text('/etc/passwd') = ''"},
+           {"/rules/0/where", 3},
+           {"/columns/0/scale", 0},
+           {"/columns/0/kind", "cube"},
+           {"/centres/0", Json::array()},
+           {"/centres/0/0", "x"},
+           {"/segments/0", "b"},
+           {"/columns", nullptr}}) {
+    Json bad = good;
+    bad[Json::json_pointer(pointer)] = value;
+    EXPECT_FALSE(Segmentation::from_json(bad)) << pointer << value;
+  }
+  EXPECT_FALSE(Segmentation::from_json(Json::parse("[]")));
 }
 
 TEST(Stability, AdjustedRandIndexKnownAnswers) {
@@ -127,29 +175,6 @@ TEST(Stability, BlobsComeBackAndNoiseDoesNot) {
   const auto noise = blobs(100, 30);
   const auto loose = fit_kmeans(noise.view(), {.k = 6}, {});
   EXPECT_LT(cluster_stability(noise.view(), loose->centres, 5, 1, {})->ari, 0.8);
-}
-
-TEST(Profile, NamesWhatSetsASegmentApart) {
-  const Table table = features();
-  const std::vector<std::uint32_t> assigned = {0, 0, 1, 1, 0, 1};
-  const auto profiles = segment_profiles(table, assigned, {"light", "heavy"});
-  ASSERT_EQ(profiles.size(), 2u);
-  EXPECT_EQ(profiles[1].users, 3u);
-  EXPECT_THAT(profiles[1].sentence, HasSubstr("heavy: 3 users (50.0 %); "));
-  EXPECT_THAT(profiles[1].sentence, HasSubstr("country is UK for 100 % against 60 % of all"));
-  EXPECT_GT(std::abs(profiles[1].contrasts[0].z), 0.9);
-}
-
-TEST(Map, FirstAxisHoldsTheVariance) {
-  Table table{.rows = 100};
-  Column a{.name = "a", .numbers = std::vector<double>(100)},
-      b{.name = "b", .numbers = std::vector<double>(100)};
-  for (std::size_t i = 0; i < 100; ++i) a.numbers[i] = b.numbers[i] = static_cast<double>(i);
-  table.columns = {a, b};
-  const UserMap map = map_users(table, all_rows(100), 50);
-  EXPECT_EQ(map.x.size(), 50u);
-  EXPECT_NEAR(map.explained[0], 1, 1e-9);
-  EXPECT_GT(map.x[49], map.x[0]);
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 namespace sartor {
 namespace {
 
+constexpr std::size_t kMostPoints = 20'000;  // more would not change the answer
+
 double pairs(double n) { return n * (n - 1) / 2; }
 
 struct Crossing {
@@ -26,10 +28,14 @@ Crossing cross(std::span<const std::uint32_t> a, std::span<const std::uint32_t> 
   return crossing;
 }
 
-std::vector<std::uint32_t> labels_of(MatrixView<const float> points, const Matrix<float>& centres) {
-  std::vector<std::uint32_t> labels(points.rows);
-  for (std::size_t p = 0; p < points.rows; ++p) labels[p] = nearest_centre(points.row(p), centres);
-  return labels;
+// Some rows of a matrix, in the given order.
+Matrix<float> rows_of(MatrixView<const float> points, const std::vector<std::uint32_t>& rows) {
+  Matrix<float> out(rows.size(), points.columns);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto row = points.row(rows[r]);
+    std::copy(row.begin(), row.end(), out.row(r).begin());
+  }
+  return out;
 }
 
 }  // namespace
@@ -58,23 +64,22 @@ std::vector<double> best_jaccard(std::span<const std::uint32_t> a, std::span<con
   return best;
 }
 
-Result<Stability> cluster_stability(MatrixView<const float> points, const Matrix<float>& centres,
-                                    int draws, std::uint64_t seed, const Resources& resources) {
-  const auto labels = labels_of(points, centres);
+Result<Stability> cluster_stability(MatrixView<const float> all_points,
+                                    const Matrix<float>& centres, int draws, std::uint64_t seed,
+                                    const Resources& resources) {
+  const Matrix<float> points = rows_of(all_points, sample_rows(all_points.rows, kMostPoints, seed));
+  SARTOR_ASSIGN(const auto labels, nearest_centres(points.view(), centres, resources));
   Stability stability{.jaccard = std::vector<double>(centres.rows())};
   for (int draw = 0; draw < draws; ++draw) {
     Random random = Random::stream(seed, static_cast<std::uint64_t>(1000 + draw));
-    Matrix<float> sample(points.rows, points.columns);
-    for (std::size_t p = 0; p < points.rows; ++p) {
-      const auto row = points.row(random.below(points.rows));
-      std::copy(row.begin(), row.end(), sample.row(p).begin());
-    }
-    SARTOR_ASSIGN(const KMeans fit, fit_kmeans(sample.view(),
-                                               {.k = static_cast<int>(centres.rows()),
-                                                .restarts = 2,
-                                                .seed = seed + static_cast<std::uint64_t>(draw)},
-                                               resources));
-    const auto again = labels_of(points, fit.centres);
+    std::vector<std::uint32_t> drawn(points.rows());
+    for (std::uint32_t& row : drawn) row = static_cast<std::uint32_t>(random.below(drawn.size()));
+    const KMeansConfig config{.k = static_cast<int>(centres.rows()),
+                              .restarts = 2,
+                              .seed = seed + static_cast<std::uint64_t>(draw)};
+    SARTOR_ASSIGN(const KMeans fit,
+                  fit_kmeans(rows_of(points.view(), drawn).view(), config, resources));
+    SARTOR_ASSIGN(const auto again, nearest_centres(points.view(), fit.centres, resources));
     stability.ari += adjusted_rand_index(labels, again) / draws;
     const auto jaccard = best_jaccard(labels, again, centres.rows());
     for (std::size_t c = 0; c < jaccard.size(); ++c) stability.jaccard[c] += jaccard[c] / draws;
