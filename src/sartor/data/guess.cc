@@ -95,6 +95,7 @@ class Guesser {
       SARTOR_ASSIGN(GuessedEvents events, guess_events(table));
       events_.push_back(std::move(events));
     }
+    type_lists();
     for (const std::string& pattern : request_.users) {
       SARTOR_ASSIGN(TableProfile table, profile_files("users", {pattern}, place_));
       users_.push_back(std::move(table));
@@ -104,6 +105,23 @@ class Guesser {
       items_.push_back(std::move(table));
     }
     return {};
+  }
+
+  // Lists without times say what was taken, so they count as successes do elsewhere.
+  void type_lists() {
+    const std::string prefix = "type = ";
+    for (GuessedEvents& events : events_) {
+      const std::string& positive = main_events().positive;
+      if (events.time || !main_events().time || !positive.starts_with(prefix)) continue;
+      events.type = {positive.substr(prefix.size()), "taken to be what counts as a success",
+                     nullptr};
+    }
+  }
+
+  const GuessedEvents& main_events() const {
+    const auto timed = std::find_if(events_.begin(), events_.end(),
+                                    [](const GuessedEvents& events) { return bool{events.time}; });
+    return timed == events_.end() ? events_.front() : *timed;
   }
 
   void header() {
@@ -188,9 +206,8 @@ class Guesser {
     note("items.price", facts.price);
     if (facts.attributes.empty()) return;
     std::string list;
-    for (const std::string& name : facts.attributes) {
-      list += fmt::format("{}{} = {}", list.empty() ? "" : ", ", toml_key(name),
-                          toml_text(sql_name(name)));
+    for (const auto& [name, sql] : facts.attributes) {
+      list += fmt::format("{}{} = {}", list.empty() ? "" : ", ", toml_key(name), toml_text(sql));
     }
     toml_.raw("attributes = { " + list + " }");
   }
@@ -219,9 +236,7 @@ class Guesser {
   }
 
   void write_rest() {
-    const auto timed = std::find_if(events_.begin(), events_.end(),
-                                    [](const GuessedEvents& events) { return bool{events.time}; });
-    const GuessedEvents& events = timed == events_.end() ? events_.front() : *timed;
+    const GuessedEvents& events = main_events();
     toml_.table("[signal]");
     toml_.raw("positive = " + toml_text(events.positive), events.positive_why);
     const bool repeats = events.repeats > 0.2;

@@ -342,7 +342,7 @@ GuessedItems guess_items(const TableProfile& table, const ColumnProfile* item, b
     const bool nested = column.type.ends_with("]") || column.type.starts_with("STRUCT");
     const bool id = column.name.ends_with("id") || column.name.ends_with("ID");
     if (!taken && useful && !nested && !id && column.moment.empty()) {
-      out.attributes.push_back(column.name);
+      out.attributes.emplace_back(column.name, column.sql);
     }
   }
   return out;

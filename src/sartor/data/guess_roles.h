@@ -1,8 +1,8 @@
 // Which column of a table may be who, what, when, how much: by name first, then by values.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sartor/data/column_profile.h"
@@ -44,7 +44,7 @@ struct GuessedItems {
   GuessedSql text;
   GuessedSql category;
   GuessedSql price;
-  std::vector<std::string> attributes;  // SQL names of further columns
+  std::vector<std::pair<std::string, std::string>> attributes;  // name and SQL of further columns
 };
 // Of a table whose item column is `item`. With `events`, the table is a log: only what describes
 // the item, not the event, counts.

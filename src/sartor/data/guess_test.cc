@@ -145,6 +145,7 @@ TEST(Guess, KuaiRand) {
   EXPECT_EQ(tried.settings.events[0].context.at("tab"), "tab");
   EXPECT_EQ(tried.settings.events[1].item, "unnest(string_split(watch_seq, ' '))");
   EXPECT_TRUE(tried.settings.events[1].untimed);
+  EXPECT_EQ(tried.settings.events[1].type, "'click'");
   EXPECT_EQ(tried.settings.signal.positive, "type = 'click'");
   EXPECT_EQ(tried.settings.items.at(0).category, "tag");
 }
