@@ -28,6 +28,8 @@ namespace sartor {
 inline constexpr int kMostItems = 1000;     // k at most
 inline constexpr int kMostHistory = 10000;  // items of a given history; of excluded ones, too
 
+struct Bundle;  // bundle.h
+
 struct RecommendRequest {
   std::optional<std::string> user;   // none, or one that was never seen: a stranger
   std::vector<std::string> history;  // item ids, oldest first; if not empty, it is all that counts
@@ -48,7 +50,9 @@ struct RecommendAnswer {
   std::string segment;
   std::string route;
   std::string model_version;
-  std::optional<std::string> fallback;  // why the general model answered where another was meant
+  // Why the general model answered where another was meant: "model_unavailable" (it could not be
+  // loaded; see SegmentInfo) or "model_failed" (it gave scores that are no numbers).
+  std::optional<std::string> fallback;
 };
 
 struct SimilarAnswer {
@@ -95,21 +99,26 @@ class Recommender {
   // `bad_data` if it is not whole or holds what cannot be served. A segment whose model cannot be
   // loaded is served by general, and says so.
   static Result<std::shared_ptr<const Recommender>> open(const std::string& folder);
-  virtual ~Recommender() = default;
+  ~Recommender();
 
-  // Items seen before the bundle's moment, without the excluded, the user's own (unless repeats
-  // count) and those of `history`; the best first, equal scores by ascending item id. Unknown ids
-  // in history and exclude are ignored. Fails with `invalid_argument` only where k or the lists are
-  // out of range.
-  virtual Result<RecommendAnswer> recommend(const RecommendRequest& request) const = 0;
+  // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
+  // those of the history that counts; the best first, equal scores by ascending item id. Unknown
+  // ids in history and exclude are ignored. Fails with `invalid_argument` only where k or the lists
+  // are out of range.
+  Result<RecommendAnswer> recommend(const RecommendRequest& request) const;
 
-  // What people take who take `item`. Fails with `not_found` if the item is unknown.
-  virtual Result<SimilarAnswer> similar_items(const std::string& item, int k) const = 0;
+  // What people take who take `item`. Fails with `not_found` if the item is unknown, or the bundle
+  // has no model that knows.
+  Result<SimilarAnswer> similar_items(const std::string& item, int k) const;
 
   // Fails with `not_found` if the user is unknown.
-  virtual Result<UserInfo> user(const std::string& id) const = 0;
+  Result<UserInfo> user(const std::string& id) const;
 
-  virtual const BundleInfo& info() const = 0;
+  const BundleInfo& info() const;
+
+ private:
+  explicit Recommender(std::unique_ptr<const Bundle> bundle);
+  std::unique_ptr<const Bundle> bundle_;
 };
 
 // The one form of answers, for the CLI and HTTP. A null exposure is left out.

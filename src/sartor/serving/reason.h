@@ -1,0 +1,39 @@
+// Why an item stands in a list, in words.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "sartor/serving/bundle.h"
+#include "sartor/serving/visitor.h"
+
+namespace sartor {
+
+// What explains the lists of one visitor; cheap per item once made.
+class Reasons {
+ public:
+  // Asks the bundle's similar-items model about the latest kLatest distinct items of the history,
+  // but for those listed that were not taken before.
+  Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed);
+
+  // "taken 4 times, every 20 days", "taken before, 12 days ago", "goes with 85123A (WHITE HANGING
+  // HEART)", or "popular now".
+  std::string of(ItemId item) const;
+
+ private:
+  static constexpr std::size_t kLatest = 20;
+  struct Tie {
+    float similarity = 0;
+    ItemId item;  // of the history
+  };
+  std::string taken(ItemId item) const;
+
+  const Bundle& bundle_;
+  const Visitor& visitor_;
+  std::vector<std::pair<ItemId, Tie>> ties_;  // listed items that go with something, ascending
+};
+
+// "85123A (WHITE HANGING HEART…)": the item with its text, where it has one.
+std::string item_in_words(const Bundle& bundle, ItemId item);
+
+}  // namespace sartor

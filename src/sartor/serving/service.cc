@@ -1,0 +1,199 @@
+#include "sartor/serving/service.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <set>
+
+#include "sartor/base/text.h"
+#include "sartor/evaluation/evaluate.h"
+#include "sartor/models/blend.h"
+#include "sartor/serving/bundle.h"
+#include "sartor/serving/reason.h"
+#include "sartor/serving/visitor.h"
+
+namespace sartor {
+namespace {
+
+Error out_of_range(const char* field, std::size_t value, int most) {
+  return {ErrorCode::invalid_argument,
+          fmt::format("{}: {} is out of range; expected 1 to {}", field, value, most)};
+}
+
+Status check_k(int k) {
+  if (k >= 1 && k <= kMostItems) return {};
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("k: {} is out of range; expected 1 to {}", k, kMostItems)};
+}
+
+Status check(const RecommendRequest& request) {
+  SARTOR_TRY(check_k(request.k));
+  if (request.history.size() > kMostHistory) {
+    return out_of_range("history", request.history.size(), kMostHistory);
+  }
+  if (request.exclude.size() > kMostHistory) {
+    return out_of_range("exclude", request.exclude.size(), kMostHistory);
+  }
+  return {};
+}
+
+// The items that this visitor may be shown, ascending.
+std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
+                                  const std::vector<std::string>& exclude) {
+  std::set<ItemId> out;
+  for (const std::string& name : exclude) {
+    const std::uint32_t item = bundle.catalogue.items().find(name);
+    if (item != Vocabulary::kNone) out.insert(ItemId{item});
+  }
+  if (!bundle.repeat) {
+    for (const Interaction& interaction : visitor.history) out.insert(interaction.item);
+  }
+  std::vector<ItemId> allowed;
+  const auto& eligible = bundle.catalogue.eligible();
+  std::set_difference(eligible.begin(), eligible.end(), out.begin(), out.end(),
+                      std::back_inserter(allowed));
+  return allowed;
+}
+
+// Whether the model gave a finite score to every item that may be listed.
+bool scores_of(const Model& model, const Query& query, std::span<const ItemId> allowed,
+               std::vector<float>& scores) {
+  model.score(query, scores);
+  return std::all_of(allowed.begin(), allowed.end(),
+                     [&](ItemId item) { return std::isfinite(scores[item.index()]); });
+}
+
+// Scores by the segment's model, or by general with the reason in answer.fallback.
+void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
+           std::vector<float>& scores, RecommendAnswer& answer) {
+  const Query query{visitor.user, bundle.catalogue.as_of(), visitor.history};
+  const ModelPtr& model = bundle.segment_models[visitor.segment];
+  if (model == nullptr) {
+    answer.fallback = "model_unavailable";
+  } else if (!scores_of(*model, query, allowed, scores) && model != bundle.general) {
+    answer.fallback = "model_failed";
+  }
+  if (!answer.fallback) return;
+  answer.route = "general";
+  bundle.general->score(query, scores);
+}
+
+// Exceptions (no memory, most likely) end here.
+template <class T, class Body>
+Result<T> guarded(Body&& body) {
+  try {
+    return body();
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::internal, exception.what()};
+  }
+}
+
+Result<RecommendAnswer> make_answer(const Bundle& bundle, const RecommendRequest& request) {
+  SARTOR_TRY(check(request));
+  SARTOR_ASSIGN(const Visitor visitor, visitor_of(bundle, request));
+  RecommendAnswer answer;
+  answer.user = request.user.value_or("");
+  answer.segment = bundle.info.segments[visitor.segment].name;
+  answer.route = bundle.info.segments[visitor.segment].route;
+  answer.model_version = bundle.info.model_version;
+
+  const auto allowed = allowed_items(bundle, visitor, request.exclude);
+  std::vector<float> scores(bundle.catalogue.items().size());
+  score(bundle, visitor, allowed, scores, answer);
+  std::vector<ItemId> best;
+  top_k(scores, allowed, static_cast<std::size_t>(request.k), best);
+  std::erase_if(best, [&](ItemId item) { return !(scores[item.index()] > kNotEligible); });
+  const Reasons reasons(bundle, visitor, best);
+  for (const ItemId item : best) {
+    answer.items.push_back(
+        {bundle.catalogue.items().name(item.index()), scores[item.index()], reasons.of(item)});
+  }
+  return answer;
+}
+
+Result<SimilarAnswer> make_similar(const Bundle& bundle, const std::string& name, int k) {
+  SARTOR_TRY(check_k(k));
+  const std::uint32_t found = bundle.catalogue.items().find(name);
+  if (found == Vocabulary::kNone) {
+    return Error{ErrorCode::not_found, fmt::format("no item '{}'", printable(name))};
+  }
+  if (bundle.similar == nullptr) {
+    return Error{ErrorCode::not_found, "this bundle has no model that knows similar items"};
+  }
+  const Interaction interaction{ItemId{found}, 1.0f, bundle.catalogue.as_of() - kSecond};
+  const Query query{kNoUser, bundle.catalogue.as_of(), {&interaction, 1}};
+  std::vector<ItemId> best;
+  std::vector<float> scores(bundle.catalogue.items().size());
+  if (bundle.similar->knows(query)) {  // else it would guess by popularity
+    bundle.similar->score(query, scores);
+    std::vector<ItemId> allowed = bundle.catalogue.eligible();
+    std::erase_if(allowed, [&](ItemId item) {
+      return item == interaction.item || !(scores[item.index()] > 0);
+    });
+    top_k(scores, allowed, static_cast<std::size_t>(k), best);
+  }
+  SimilarAnswer answer{.item = name, .model = bundle.similar_name};
+  answer.model_version = bundle.info.model_version;
+  for (const ItemId item : best) {
+    answer.items.push_back({bundle.catalogue.items().name(item.index()), scores[item.index()],
+                            "taken by the same users"});
+  }
+  return answer;
+}
+
+std::string value_in_words(const Column& column, std::size_t row) {
+  if (!column.is_text) return std::isnan(column.numbers[row]) ? "" : shortest(column.numbers[row]);
+  return column.codes[row] == Column::kMissing ? "" : column.words[column.codes[row]];
+}
+
+Result<UserInfo> make_user(const Bundle& bundle, const std::string& id) {
+  constexpr std::size_t kLatest = 20;
+  const std::uint32_t user = bundle.catalogue.users().find(id);
+  if (user == Vocabulary::kNone) {
+    return Error{ErrorCode::not_found, fmt::format("no user '{}'", printable(id))};
+  }
+  const SegmentInfo& segment = bundle.info.segments[bundle.user_segment[user]];
+  UserInfo info{.user = id, .segment = segment.name, .route = segment.route};
+  const auto history = bundle.catalogue.history_of(UserId{user});
+  info.history = history.size();
+  for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < kLatest; ++it) {
+    info.latest.emplace_back(bundle.catalogue.items().name(it->item.index()), it->time);
+  }
+  for (const Column& column : bundle.catalogue.user_features().columns) {
+    if (!column.name.starts_with("embedding.")) {
+      info.features.emplace_back(column.name, value_in_words(column, user));
+    }
+  }
+  return info;
+}
+
+}  // namespace
+
+Recommender::Recommender(std::unique_ptr<const Bundle> bundle) : bundle_(std::move(bundle)) {}
+Recommender::~Recommender() = default;
+
+Result<std::shared_ptr<const Recommender>> Recommender::open(const std::string& folder) {
+  using Shared = std::shared_ptr<const Recommender>;
+  return guarded<Shared>([&]() -> Result<Shared> {
+    SARTOR_ASSIGN(auto bundle, load_bundle(folder));
+    return Shared(new Recommender(std::move(bundle)));
+  });
+}
+
+Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request) const {
+  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, request); });
+}
+
+Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k) const {
+  return guarded<SimilarAnswer>([&] { return make_similar(*bundle_, item, k); });
+}
+
+Result<UserInfo> Recommender::user(const std::string& id) const {
+  return guarded<UserInfo>([&] { return make_user(*bundle_, id); });
+}
+
+const BundleInfo& Recommender::info() const { return bundle_->info; }
+
+}  // namespace sartor

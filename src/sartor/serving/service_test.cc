@@ -1,0 +1,257 @@
+#include "sartor/serving/service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "sartor/serving/test_bundle.h"
+
+namespace sartor {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+using Shared = std::shared_ptr<const Recommender>;
+
+class Serving : public testing::Test {
+ protected:
+  Serving() {
+    folder_ = testing::TempDir() + "bundle_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+  }
+  ~Serving() override { std::filesystem::remove_all(folder_); }
+
+  Shared open(const TestBundleOptions& options = {}) const {
+    const Status written = write_test_bundle(folder_, options);
+    EXPECT_TRUE(written) << written.error().message;
+    auto recommender = Recommender::open(folder_);
+    EXPECT_TRUE(recommender) << recommender.error().message;
+    return recommender ? *recommender : nullptr;
+  }
+  std::string folder_;
+};
+
+std::vector<std::string> names(const std::vector<RecommendedItem>& items) {
+  std::vector<std::string> out;
+  for (const RecommendedItem& item : items) out.push_back(item.item);
+  return out;
+}
+
+RecommendAnswer ask(const Shared& recommender, const RecommendRequest& request) {
+  auto answer = recommender->recommend(request);
+  EXPECT_TRUE(answer) << answer.error().message;
+  return answer ? *answer : RecommendAnswer{};
+}
+
+TEST_F(Serving, OffersAKnownUserTheOneTeaThatIsMissing) {
+  const auto shop = open();
+  const auto answer = ask(shop, {.user = "002", .k = 3});
+  EXPECT_EQ(answer.user, "002");
+  EXPECT_EQ(answer.segment, "loyal");
+  EXPECT_EQ(answer.route, "blended/2");
+  EXPECT_EQ(answer.model_version, "f00d");
+  EXPECT_EQ(answer.fallback, std::nullopt);
+  ASSERT_EQ(answer.items.size(), 3u);
+  EXPECT_EQ(answer.items[0].item, "tea-2");
+  EXPECT_THAT(answer.items[0].reason, StartsWith("goes with tea-"));
+  EXPECT_GE(answer.items[0].score, answer.items[1].score);
+}
+
+TEST_F(Serving, NeverListsWhatIsTakenExcludedOrNotSeenYet) {
+  const auto shop = open();
+  const auto answer = ask(shop, {.user = "003", .k = 100, .exclude = {"tea-4", "no such item"}});
+  const auto listed = names(answer.items);
+  EXPECT_EQ(std::set<std::string>(listed.begin(), listed.end()),
+            (std::set<std::string>{"coffee-3", "tea-0", "tea-1", "tea-2", "tea-3", "tea-5"}));
+}
+
+TEST_F(Serving, ListsWhatWasTakenWhereRepeatsCount) {
+  const auto shop = open({.repeat = true});
+  const auto answer = ask(shop, {.user = "004", .k = 100});
+  EXPECT_EQ(answer.items.size(), 12u);
+  EXPECT_THAT(answer.items[0].item, StartsWith("tea-"));
+  EXPECT_THAT(answer.items[0].reason, StartsWith("taken before, "));
+}
+
+TEST_F(Serving, StrangersAreNewcomersAndGetWhatIsPopular) {
+  const auto shop = open();
+  const auto nobody = ask(shop, {.k = 4});
+  EXPECT_EQ(nobody.user, "");
+  EXPECT_EQ(nobody.segment, "newcomers");
+  EXPECT_EQ(nobody.route, "general");
+  EXPECT_EQ(nobody.items.size(), 4u);
+  EXPECT_EQ(nobody.items[0].reason, "popular now");
+  const auto unknown = ask(shop, {.user = "never seen", .k = 4});
+  EXPECT_EQ(unknown.user, "never seen");
+  EXPECT_EQ(names(unknown.items), names(nobody.items));
+  const auto known = ask(shop, {.user = "new", .k = 4});
+  EXPECT_EQ(known.segment, "newcomers");
+  EXPECT_EQ(names(known.items), names(nobody.items));
+}
+
+TEST_F(Serving, AGivenHistoryIsAllThatCounts) {
+  const auto shop = open();
+  const RecommendRequest anonymous{.history = {"coffee-0", "coffee-1"}, .k = 4};
+  const auto answer = ask(shop, anonymous);
+  EXPECT_EQ(answer.segment, "everyone else") << "two events are neither none nor four";
+  EXPECT_EQ(answer.items[0].item.substr(0, 7), "coffee-");
+  EXPECT_EQ(names(ask(shop, {.user = "002", .history = anonymous.history, .k = 4}).items),
+            names(answer.items))
+      << "002 bought teas, but was said to have bought coffee";
+  EXPECT_EQ(ask(shop, {.history = {"tea-0", "tea-1", "tea-2", "tea-3"}}).segment, "loyal");
+  EXPECT_EQ(ask(shop, {.history = {"no", "such", "items", "here"}}).segment, "newcomers");
+}
+
+TEST_F(Serving, ContextMovesAUserToAnotherSegment) {
+  const auto shop = open();
+  EXPECT_EQ(ask(shop, {.user = "002", .context = {{"device", "phone"}}}).segment, "loyal");
+  EXPECT_EQ(ask(shop, {.user = "002", .context = {{"nonsense", "tablet"}}}).segment, "loyal");
+  EXPECT_EQ(ask(shop, {.user = "002", .context = {{"device", "a new thing"}}}).segment, "loyal");
+  for (const RecommendRequest& request :
+       {RecommendRequest{.user = "002", .context = {{"device", "tablet"}}},
+        RecommendRequest{.context = {{"device", "tablet"}}},
+        RecommendRequest{.history = {"tea-0"}, .context = {{"device", "tablet"}}}}) {
+    EXPECT_EQ(ask(shop, request).segment, "tablets");
+  }
+}
+
+TEST_F(Serving, ASegmentWithoutItsModelFallsBackToGeneralAndSaysSo) {
+  const auto shop = open();
+  const auto answer = ask(shop, {.user = "002", .k = 5, .context = {{"device", "tablet"}}});
+  EXPECT_EQ(answer.segment, "tablets");
+  EXPECT_EQ(answer.route, "general");
+  EXPECT_EQ(answer.fallback, "model_unavailable");
+  const auto general = open({.change_routes = [](Json& routes) { routes["segments"].clear(); }});
+  EXPECT_EQ(names(answer.items), names(ask(general, {.user = "002", .k = 5}).items));
+  const SegmentInfo& tablets = shop->info().segments[0];
+  EXPECT_EQ(tablets.unavailable, "models/tablets: is not there");
+}
+
+TEST_F(Serving, AModelThatCannotBeLoadedFallsBackToo) {
+  const auto shop = open({.change = [](const StagedFolder& folder) {
+    EXPECT_TRUE(folder.add("models/loyal/weights.safetensors", "nonsense"));
+  }});
+  const auto answer = ask(shop, {.user = "002", .k = 5});
+  EXPECT_EQ(answer.segment, "loyal");
+  EXPECT_EQ(answer.route, "general");
+  EXPECT_EQ(answer.fallback, "model_unavailable");
+  EXPECT_THAT(shop->info().segments[1].unavailable, HasSubstr("weights.safetensors"));
+}
+
+TEST_F(Serving, KAndListsHaveLimits) {
+  const auto shop = open();
+  for (const int k : {0, -1, kMostItems + 1}) {
+    const auto answer = shop->recommend({.k = k});
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::invalid_argument);
+    EXPECT_FALSE(shop->similar_items("tea-0", k));
+  }
+  EXPECT_FALSE(shop->recommend({.history = std::vector<std::string>(kMostHistory + 1, "tea-0")}));
+  EXPECT_TRUE(shop->recommend({.history = std::vector<std::string>(kMostHistory, "tea-0")}));
+  EXPECT_TRUE(ask(shop, {.k = 5, .exclude = {"tea-0"}}).items.size() == 5);
+}
+
+TEST_F(Serving, SimilarItemsAreOfTheSameTaste) {
+  const auto shop = open();
+  const auto answer = shop->similar_items("tea-1", 20);
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->model, "item_knn");
+  const auto listed = names(answer->items);
+  EXPECT_EQ(std::set<std::string>(listed.begin(), listed.end()),
+            (std::set<std::string>{"tea-0", "tea-2", "tea-3", "tea-4", "tea-5"}));
+  EXPECT_EQ(shop->similar_items("tea-9", 5).error().code, ErrorCode::not_found);
+  EXPECT_TRUE(shop->similar_items("late", 5)->items.empty()) << "no guess by popularity";
+}
+
+TEST_F(Serving, TellsAboutUsersAndItself) {
+  const auto shop = open();
+  const auto user = shop->user("002");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->history, 5u);
+  EXPECT_EQ(user->latest.front().first, "tea-5");
+  EXPECT_EQ(user->segment, "loyal");
+  EXPECT_EQ(user_json(*user)["features"]["events"], "5");
+  EXPECT_EQ(user_json(*user)["latest"][0]["time"], "1970-04-01T00:00:00.000002Z");
+  EXPECT_EQ(shop->user("nobody").error().code, ErrorCode::not_found);
+  const BundleInfo& info = shop->info();
+  EXPECT_EQ(info.users, 41u);
+  EXPECT_EQ(info.items, 13u);
+  EXPECT_EQ(info.eligible_items, 12u);
+  EXPECT_EQ(info.models.size(), 5u);
+  ASSERT_EQ(info.segments.size(), 4u);
+  EXPECT_EQ(info.segments[1].users, 40u);
+  EXPECT_EQ(info.segments[2].users, 1u);
+  EXPECT_EQ(info.segments[3].name, "everyone else");
+}
+
+TEST_F(Serving, AnswersHaveOneForm) {
+  const auto shop = open();
+  const auto answer = ask(shop, {.history = {"tea-0"}, .k = 1});
+  ASSERT_EQ(answer.items.size(), 1u);
+  const std::string exposure = "e1";
+  EXPECT_EQ(answer_json(answer, &exposure).dump(),
+            R"x({"exposure":"e1","user":null,"items":[{"item":")x" + answer.items[0].item +
+                R"x(","score":)x" + Json(answer.items[0].score).dump() +
+                R"x(,"reason":"goes with tea-0 (Green <tea>)"}],"segment":"everyone else",)x"
+                R"x("route":"general","model_version":"f00d","arm":null,"fallback":null})x");
+  EXPECT_FALSE(answer_json(answer).contains("exposure"));
+}
+
+TEST_F(Serving, ManyThreadsGetTheSameAnswers) {
+  const auto shop = open();
+  const std::string expected = answer_json(ask(shop, {.user = "002"})).dump();
+  std::atomic<int> same = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        same += answer_json(*shop->recommend({.user = "002"})).dump() == expected;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(same, 200);
+}
+
+TEST_F(Serving, ABundleThatIsNotWholeIsRefused) {
+  EXPECT_EQ(Recommender::open(folder_).error().code, ErrorCode::not_found);
+  open();
+  std::ofstream(folder_ + "/routes.json", std::ios::app) << " ";
+  const auto changed = Recommender::open(folder_);
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, ErrorCode::bad_data);
+  EXPECT_THAT(changed.error().message, HasSubstr("changed: routes.json"));
+}
+
+TEST_F(Serving, WholeBundlesThatCannotBeServedAreRefused) {
+  const auto refusal = [&](const TestBundleOptions& options) {
+    EXPECT_TRUE(write_test_bundle(folder_, options));
+    const auto recommender = Recommender::open(folder_);
+    if (recommender) return std::string("it was opened");
+    EXPECT_EQ(recommender.error().code, ErrorCode::bad_data);
+    return recommender.error().message;
+  };
+  const auto with = [](const std::string& name, const std::string& text) {
+    return TestBundleOptions{
+        .change = [=](const StagedFolder& folder) { EXPECT_TRUE(folder.add(name, text)); }};
+  };
+  EXPECT_THAT(refusal(with("routes.json", "[]")), HasSubstr("routes.json: is not a JSON object"));
+  EXPECT_THAT(refusal(with("routes.json", "{}")), HasSubstr("expected \"general\""));
+  EXPECT_THAT(refusal(with("segmentation.json", "{}")), HasSubstr("segmentation"));
+  EXPECT_THAT(refusal(with("users.safetensors", "")), HasSubstr("users.safetensors"));
+  EXPECT_THAT(refusal(with("features.safetensors", "x")), HasSubstr("features.safetensors"));
+  EXPECT_THAT(refusal(with("models/general/model.json", "{}")), HasSubstr("models/general"));
+  EXPECT_THAT(refusal({.change_routes = [](Json& r) { r["segments"][0]["name"] = "nobody"; }}),
+              HasSubstr("no segment 'nobody'"));
+  EXPECT_THAT(refusal({.change_routes = [](Json& r) { r["general"] = "gone"; }}),
+              HasSubstr("models/gone: is not there"));
+}
+
+}  // namespace
+}  // namespace sartor

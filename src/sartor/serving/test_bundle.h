@@ -1,0 +1,29 @@
+// A small bundle for tests: a tea shop with two tastes, its segments and models.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "sartor/base/json.h"
+#include "sartor/base/result.h"
+#include "sartor/store/folder.h"
+
+namespace sartor {
+
+struct TestBundleOptions {
+  bool repeat = false;
+  // Called before the folder is published, to break or add something.
+  std::function<void(const StagedFolder&)> change;
+  std::function<void(Json& routes)> change_routes;
+};
+
+// Writes the bundle to `folder` (replacing it). Users 000 … 039: even ones buy teas ("tea-0" … 5),
+// odd ones coffees ("coffee-0" … 5) on distinct days, all but their favourite number u % 6; user
+// "new" is known and never bought. "late" was not seen before the bundle's moment. The item
+// attribute `text` calls tea-0 "Green <tea>". Segments: "tablets" (context.device = 'tablet'),
+// "loyal" (events >= 4), "newcomers" (events = 0), everyone else. Models: popularity, item_knn,
+// own_history; "general" blends popularity and item_knn, "loyal" (for the segment, route
+// "blended/2") item_knn and own_history; tablets lead to the model "tablets", which is not there.
+Status write_test_bundle(const std::string& folder, const TestBundleOptions& options = {});
+
+}  // namespace sartor

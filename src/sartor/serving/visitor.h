@@ -1,0 +1,27 @@
+// Who asks: the history that counts, and the segment it makes them part of.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sartor/base/result.h"
+#include "sartor/data/dataset.h"
+#include "sartor/serving/bundle.h"
+
+namespace sartor {
+
+struct Visitor {
+  UserId user;                       // kNoUser for a stranger, and where a history was given
+  std::vector<Interaction> history;  // oldest first
+  std::uint32_t segment = 0;
+};
+
+// A known user has the bundle's own features; a given history makes features of its own, as if it
+// had been taken in the seconds before the bundle's moment; context of the request overrides what
+// is known. Fails only if the segmentation does.
+Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request);
+
+// Row `row` of `table`, as a table of one row.
+Table one_row(const Table& table, std::size_t row);
+
+}  // namespace sartor
