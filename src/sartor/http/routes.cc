@@ -170,10 +170,12 @@ std::vector<std::string> Call::all(const std::string& name) const {
   return found == values.end() ? std::vector<std::string>() : found->second;
 }
 
-Router::Router(std::vector<Route> routes, const Json& schemas, std::string version)
+Router::Router(std::vector<Route> routes, const Json& schemas, std::string version,
+               std::shared_ptr<HttpMetrics> metrics)
     : routes_(std::move(routes)),
       schemas_(std::make_unique<const Json>(schemas)),
-      version_(std::move(version)) {
+      version_(std::move(version)),
+      metrics_(std::move(metrics)) {
   for (Route& route : own_routes()) routes_.push_back(std::move(route));
 }
 
@@ -205,7 +207,7 @@ std::vector<Route> Router::own_routes() {
        .summary = "Counters in Prometheus' text format",
        .response_type = "text/plain; version=0.0.4; charset=utf-8",
        .handler = [this](const Call&) {
-         return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics_.text(), {}};
+         return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics_->text(), {}};
        }});
   return routes;
 }
@@ -261,8 +263,8 @@ HttpResponse Router::handle(const HttpRequest& request) const {
     }
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  metrics_.observe(route != nullptr ? route->pattern : "unmatched", request.method, response.status,
-                   took.count());
+  metrics_->observe(route != nullptr ? route->pattern : "unmatched", request.method,
+                    response.status, took.count());
   return response;
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,8 +56,9 @@ struct Route {
 class Router {
  public:
   // `schemas` holds the schemas that routes name, and those that these name. Adds /openapi.json,
-  // /docs, /problems/{name} and /metrics.
-  Router(std::vector<Route> routes, const Json& schemas, std::string version);
+  // /docs, /problems/{name} and /metrics, which shows `metrics`.
+  Router(std::vector<Route> routes, const Json& schemas, std::string version,
+         std::shared_ptr<HttpMetrics> metrics = std::make_shared<HttpMetrics>());
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
   ~Router();
@@ -66,7 +68,6 @@ class Router {
   HttpResponse handle(const HttpRequest& request) const;
 
   const std::vector<Route>& routes() const { return routes_; }
-  HttpMetrics& metrics() const { return metrics_; }
   Json openapi() const;
 
  private:
@@ -77,7 +78,7 @@ class Router {
   std::vector<Route> routes_;
   std::unique_ptr<const Json> schemas_;
   std::string version_;
-  mutable HttpMetrics metrics_;
+  std::shared_ptr<HttpMetrics> metrics_;
 };
 
 // `{}`-free pieces of a pattern: "/v1/users/{id}" matches ["v1", "users", anything but ""].

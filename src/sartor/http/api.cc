@@ -1,0 +1,222 @@
+#include "sartor/http/api.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "sartor/base/files.h"
+#include "sartor/base/text.h"
+#include "sartor/http/pages.h"
+#include "sartor/http/problem.h"
+
+namespace sartor {
+namespace {
+
+using Shared = std::shared_ptr<const Recommender>;
+
+constexpr const char* kHtml = "text/html; charset=utf-8";
+
+HttpResponse json_response(const Json& json) {
+  return {200, "application/json", json.dump(-1, ' ', false, Json::error_handler_t::replace), {}};
+}
+
+const Parameter kK{.name = "k",
+                   .help = "length of the list",
+                   .type = ParameterType::whole,
+                   .low = 1,
+                   .high = kMostItems,
+                   .otherwise = 10};
+
+RecommendRequest request_of_query(const Call& call) {
+  RecommendRequest request{.user = call.text("user"),
+                           .history = call.all("history"),
+                           .k = static_cast<int>(call.numbers.at("k")),
+                           .exclude = call.all("exclude")};
+  if (const auto context = call.maps.find("context"); context != call.maps.end()) {
+    request.context = context->second;
+  }
+  return request;
+}
+
+// Context values may be texts, numbers, or true and false.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
+}
+
+// The body was found right by its schema.
+RecommendRequest request_of_body(const Json& body) {
+  RecommendRequest request;
+  if (body.contains("user") && body["user"].is_string()) {
+    request.user = body["user"].get<std::string>();
+  }
+  request.k = body.value("k", request.k);
+  request.history = body.value("history", request.history);
+  request.exclude = body.value("exclude", request.exclude);
+  if (body.contains("context")) {
+    for (const auto& [key, value] : body["context"].items()) request.context[key] = text_of(value);
+  }
+  return request;
+}
+
+HttpResponse recommend(const Recommender& recommender, HttpMetrics& metrics,
+                       const RecommendRequest& request) {
+  const auto answer = recommender.recommend(request);
+  if (!answer) return problem_of(answer.error());
+  if (answer->fallback) metrics.fell_back(*answer->fallback);
+  const std::string exposure = random_id();
+  return json_response(answer_json(*answer, &exposure));
+}
+
+void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
+                         const std::shared_ptr<HttpMetrics>& metrics) {
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/v1/recommendations",
+       .summary = "A list for a user, or for somebody unknown",
+       .parameters = {{.name = "user", .help = "who; left out or never seen: a stranger"},
+                      kK,
+                      {.name = "history",
+                       .help = "an item taken, the oldest first; if given, nothing else counts",
+                       .repeated = true},
+                      {.name = "exclude", .help = "an item not to be listed", .repeated = true},
+                      {.name = "context",
+                       .help = "facts of the moment, as in context.device=tablet",
+                       .is_map = true}},
+       .response = "Recommendations",
+       .handler = [recommender, metrics](const Call& call) {
+         return recommend(*recommender, *metrics, request_of_query(call));
+       }});
+  routes.push_back({.method = "POST",
+                    .pattern = "/v1/recommendations",
+                    .summary = "The same, for what is too long for an address",
+                    .body = "RecommendRequest",
+                    .response = "Recommendations",
+                    .handler = [recommender, metrics](const Call& call) {
+                      return recommend(*recommender, *metrics, request_of_body(*call.body));
+                    }});
+}
+
+void add_facts(std::vector<Route>& routes, const Shared& recommender) {
+  routes.push_back({.method = "GET",
+                    .pattern = "/v1/similar-items",
+                    .summary = "What people take who take an item",
+                    .parameters = {{.name = "item", .help = "which", .required = true}, kK},
+                    .response = "SimilarItems",
+                    .handler = [recommender](const Call& call) {
+                      const auto answer = recommender->similar_items(
+                          *call.text("item"), static_cast<int>(call.numbers.at("k")));
+                      return answer ? json_response(answer_json(*answer))
+                                    : problem_of(answer.error());
+                    }});
+  routes.push_back({.method = "GET",
+                    .pattern = "/v1/segments",
+                    .summary = "The segments, in the order of their rules, and who serves each",
+                    .response = "Segments",
+                    .handler = [recommender](const Call&) {
+                      return json_response(segments_json(recommender->info()));
+                    }});
+  routes.push_back({.method = "GET",
+                    .pattern = "/v1/users/{id}",
+                    .summary = "What is known about a user",
+                    .parameters = {{.name = "id", .help = "who"}},
+                    .response = "User",
+                    .handler = [recommender](const Call& call) {
+                      const auto user = recommender->user(*call.text("id"));
+                      return user ? json_response(user_json(*user)) : problem_of(user.error());
+                    }});
+  routes.push_back({.method = "GET",
+                    .pattern = "/v1/models",
+                    .summary = "The bundle that is served, and its models",
+                    .response = "Models",
+                    .handler = [recommender](const Call&) {
+                      return json_response(info_json(recommender->info()));
+                    }});
+}
+
+HttpResponse index_page(const BundleInfo& info) {
+  std::string rows;
+  for (const SegmentInfo& segment : info.segments) {
+    rows += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", html_escaped(segment.name),
+        with_thousands(static_cast<long long>(segment.users)),
+        html_escaped(segment.unavailable.empty() ? segment.route : "general (model unavailable)"));
+  }
+  return html_page(
+      "Sartor",
+      fmt::format(
+          "<p>Serving bundle <code>{}</code>: {} users, {} items, as of {}.</p>"
+          "<ul><li><a href=\"/report\">The report</a> of the run that made it</li>"
+          "<li><a href=\"/docs\">The HTTP interface</a></li>"
+          "<li><a href=\"/v1/recommendations?k=5\">Five recommendations for a stranger</a>"
+          "</li><li><a href=\"/metrics\">Metrics</a></li></ul>"
+          "<h2>Segments</h2><table><tr><th>Segment</th><th>Users</th><th>Served by</th>"
+          "</tr>{}</table>",
+          html_escaped(info.model_version), with_thousands(static_cast<long long>(info.users)),
+          with_thousands(static_cast<long long>(info.items)), format_time(info.as_of), rows));
+}
+
+HttpResponse report_page(const BundleInfo& info) {
+  auto report = read_file(info.path + "/report.html");
+  if (!report) return problem("not-found", "this bundle has no report");
+  return {200,
+          kHtml,
+          std::move(*report),
+          {{"Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+            "img-src data:"}}};
+}
+
+void add_pages(std::vector<Route>& routes, const Shared& recommender) {
+  routes.push_back({.method = "GET",
+                    .pattern = "/health/live",
+                    .summary = "Whether the process answers",
+                    .response = "Health",
+                    .handler = [](const Call&) {
+                      return json_response({{"status", "live"}});
+                    }});
+  routes.push_back({.method = "GET",
+                    .pattern = "/health/ready",
+                    .summary = "Whether a bundle is served",
+                    .response = "Health",
+                    .handler = [recommender](const Call&) {
+                      return json_response({{"status", "ready"},
+                                            {"model_version", recommender->info().model_version}});
+                    }});
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/",
+       .summary = "A page that leads to the others",
+       .response_type = kHtml,
+       .handler = [recommender](const Call&) { return index_page(recommender->info()); }});
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/report",
+       .summary = "The report of the run that made the bundle",
+       .response_type = kHtml,
+       .handler = [recommender](const Call&) { return report_page(recommender->info()); }});
+}
+
+}  // namespace
+
+std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
+                                       const std::string& version,
+                                       std::shared_ptr<HttpMetrics> metrics) {
+  std::vector<Route> routes;
+  add_recommendations(routes, recommender, metrics);
+  add_facts(routes, recommender);
+  add_pages(routes, recommender);
+  return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics);
+}
+
+Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
+                                const std::string& version) {
+  SARTOR_ASSIGN(auto recommender, Recommender::open(folder));
+  const auto metrics = std::make_shared<HttpMetrics>();
+  const auto api = make_api(std::move(recommender), version, metrics);
+  return HttpServer::start(
+      options, [api](const HttpRequest& request) { return api->handle(request); },
+      [metrics](int status) { metrics->refused(status); });
+}
+
+}  // namespace sartor

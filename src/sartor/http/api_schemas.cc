@@ -1,0 +1,108 @@
+// What goes in and out of /v1, as JSON Schema: it stands in /openapi.json, checks the bodies that
+// clients send, and the tests hold every answer to it.
+#include <nlohmann/json.hpp>
+
+#include "sartor/http/api.h"
+
+namespace sartor {
+namespace {
+
+// kMostItems and kMostHistory (service.h) stand here as numbers; a test compares them.
+constexpr const char* kSchemas = R"json({
+"RecommendRequest": {
+  "type": "object", "additionalProperties": false,
+  "properties": {
+    "user": {"type": ["string", "null"], "minLength": 1, "maxLength": 1024},
+    "history": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Id"},
+                "description": "items taken, the oldest first; if not empty, nothing else counts"},
+    "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
+    "context": {"type": "object",
+                "additionalProperties": {"type": ["string", "number", "boolean"], "maxLength": 1024},
+                "description": "facts of the moment: device, country, …"},
+    "exclude": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Id"}}
+  }},
+"Id": {"type": "string", "minLength": 1, "maxLength": 1024},
+"Item": {
+  "type": "object", "additionalProperties": false, "required": ["item", "score", "reason"],
+  "properties": {
+    "item": {"type": "string"},
+    "score": {"type": "number", "description": "comparable within one list only"},
+    "reason": {"type": "string"}
+  }},
+"Recommendations": {
+  "type": "object", "additionalProperties": false,
+  "required": ["exposure", "user", "items", "segment", "route", "model_version", "arm", "fallback"],
+  "properties": {
+    "exposure": {"type": "string", "description": "id of this list; events name it"},
+    "user": {"type": ["string", "null"]},
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+    "segment": {"type": "string"},
+    "route": {"type": "string", "description": "what made the list: general, or the segment's own"},
+    "model_version": {"type": "string"},
+    "arm": {"type": ["string", "null"], "description": "arm of a running experiment"},
+    "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed"],
+                 "description": "why general answered where the segment's own was meant"}
+  }},
+"SimilarItems": {
+  "type": "object", "additionalProperties": false,
+  "required": ["item", "items", "model", "model_version"],
+  "properties": {
+    "item": {"type": "string"},
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+    "model": {"type": "string"},
+    "model_version": {"type": "string"}
+  }},
+"Segments": {
+  "type": "object", "additionalProperties": false, "required": ["model_version", "segments"],
+  "properties": {
+    "model_version": {"type": "string"},
+    "segments": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["name", "route", "model", "users", "unavailable"],
+      "properties": {
+        "name": {"type": "string"},
+        "route": {"type": "string"},
+        "model": {"type": "string"},
+        "users": {"type": "integer", "description": "of the bundle's own users"},
+        "unavailable": {"type": ["string", "null"], "description": "why its model cannot be used"}
+      }}}
+  }},
+"User": {
+  "type": "object", "additionalProperties": false,
+  "required": ["user", "segment", "route", "history", "latest", "features"],
+  "properties": {
+    "user": {"type": "string"},
+    "segment": {"type": "string"},
+    "route": {"type": "string"},
+    "history": {"type": "integer", "description": "how many items were taken"},
+    "latest": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false, "required": ["item", "time"],
+      "properties": {"item": {"type": "string"}, "time": {"type": ["string", "null"]}}}},
+    "features": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+  }},
+"Models": {
+  "type": "object", "additionalProperties": false,
+  "required": ["model_version", "sartor_version", "metric", "as_of", "users", "items",
+               "eligible_items", "models"],
+  "properties": {
+    "model_version": {"type": "string"},
+    "sartor_version": {"type": "string"},
+    "metric": {"type": "string"},
+    "as_of": {"type": "string"},
+    "users": {"type": "integer"},
+    "items": {"type": "integer"},
+    "eligible_items": {"type": "integer"},
+    "models": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false, "required": ["name", "family"],
+      "properties": {"name": {"type": "string"}, "family": {"type": "string"}}}}
+  }},
+"Health": {
+  "type": "object", "additionalProperties": false, "required": ["status"],
+  "properties": {"status": {"type": "string"}, "model_version": {"type": "string"}}}
+})json";
+
+}  // namespace
+
+Json api_schemas() { return Json::parse(kSchemas); }
+
+}  // namespace sartor
