@@ -39,7 +39,7 @@ Markup sources(const Report& report) {
   table.column("File", Table::Kind::text).column("Rows").column("Kept");
   table.column("Not an event (keep)").column("Bad");
   for (const Json& one : given) {
-    table.row({text(words(one, "file")), text(count(number(one, "rows"))),
+    table.row({breakable(words(one, "file")), text(count(number(one, "rows"))),
                text(count(number(one, "kept"))), text(count(number(one, "not_kept"))),
                text(count(number(one, "bad")))});
   }
@@ -76,7 +76,7 @@ Markup quarantine(const Report& report) {
   for (const Json& row : given) {
     if (++shown > kQuarantineShown) break;
     const auto line = number(row, "line");
-    table.row({text(words(row, "source") + (line ? ":" + fmt::format("{:.0f}", *line) : "")),
+    table.row({breakable(words(row, "source") + (line ? ":" + fmt::format("{:.0f}", *line) : "")),
                text(words(row, "column")),
                html("<code>{}</code>", printable(words(row, "value"), 120)),
                text(words(row, "reason"))});
@@ -109,11 +109,8 @@ Markup time_strip(const Report& report) {
 
 Markup windows_table(const Report& report) {
   Table table("The windows");
-  table.column("Window", Table::Kind::text).column("From", Table::Kind::text);
-  table.column("Until", Table::Kind::text)
-      .column("Users")
-      .column("Cases")
-      .column("New items left out");
+  table.column("Window", Table::Kind::text).column("From").column("Until");
+  table.column("Users").column("Cases").column("New items left out");
   for (const char* window : kWindows) {
     const Json& one = at(report.details, "split", window);
     if (!one.is_object()) continue;

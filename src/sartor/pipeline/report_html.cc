@@ -90,6 +90,15 @@ std::string escape_html(std::string_view text, std::size_t most) {
 }
 
 Markup text(std::string_view plain) { return Markup::trusted(escape_html(plain)); }
+Markup breakable(std::string_view plain) {
+  std::string out;
+  for (const char c : escape_html(plain)) {
+    out += c;
+    if (c == '_' || c == '/' || c == '=') out += "<wbr>";
+  }
+  return Markup::trusted(out);
+}
+
 Markup prose(std::string_view plain) { return Markup::trusted(escape_html(plain, 600)); }
 
 std::string significant(std::optional<double> value) {

@@ -58,6 +58,8 @@ Markup html(fmt::format_string<detail::Safe<Args>...> pattern, const Args&... ar
 }
 
 Markup text(std::string_view plain);
+Markup breakable(
+    std::string_view plain);           // may break behind _ / and =, as names of files and features
 Markup prose(std::string_view plain);  // up to 600 characters
 
 // The first `most` characters (code points), with "…" where there were more.

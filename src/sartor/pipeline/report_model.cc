@@ -42,6 +42,7 @@ Segment read_segment(const Json& json) {
   out.share = number(json, "share");
   out.adaptation = words(json, "adaptation");
   out.family = words(json, "family");
+  out.candidate = words(json, "candidate");
   out.adapted = words(json, "decision") == "adapted";
   out.reason = words(json, "reason");
   out.p = number(json, "p");

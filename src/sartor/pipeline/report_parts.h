@@ -29,6 +29,7 @@ struct Segment {
   std::optional<double> share;
   std::string adaptation;
   std::string family;
+  std::string candidate;  // its label
   bool adapted = false;
   std::string reason;
   std::optional<double> p;  // absent where it was not tested on confirm

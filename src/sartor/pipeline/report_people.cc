@@ -31,7 +31,7 @@ Markup contrasts(const Json& profile, const std::string& name) {
       return text(of_a_word ? percent(n) : significant(n));
     };
     table.row(
-        {text(words(contrast, "feature")), value("segment"), value("all"),
+        {breakable(words(contrast, "feature")), value("segment"), value("all"),
          html("{}{}", deviations(z), two_sided_bar(z ? std::optional(*z / kWidestContrast) : z))});
   }
   return table.done();

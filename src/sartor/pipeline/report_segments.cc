@@ -35,7 +35,7 @@ Markup decisions_table(const Report& report) {
   Table table("Decisions on confirm, and what the test window says");
   table.column("Segment", Table::Kind::text).column("Decision", Table::Kind::text);
   table.column("Users").column("Gain on confirm").column("Gain on test").column("Shrunk gain");
-  table.column("p").column("Threshold").column("Guards");
+  table.column("p").column("Threshold").column("Guards", Table::Kind::text);
   for (const Segment& s : report.segments) {
     Markup test = gain_cell(s.test);
     const Agreement verdict = agreement(s);
@@ -54,9 +54,10 @@ Markup reasons(const Report& report) {
   table.column("Segment", Table::Kind::text).column("What serves it", Table::Kind::text);
   table.column("Why", Table::Kind::text);
   for (const Segment& s : report.segments) {
-    const std::string what = s.adapted ? adaptation_words(s.adaptation) : "general model";
-    const std::string family = s.adapted && !s.family.empty() ? " · " + s.family : "";
-    table.row({text(s.name), text(what + family), prose(reason_words(s.reason))});
+    Markup what = text(s.adapted ? adaptation_words(s.adaptation) : "general model");
+    const std::string& label = s.candidate.empty() ? s.family : s.candidate;
+    if (s.adapted && !label.empty()) what += html("<br><span class=\"soft\">{}</span>", label);
+    table.row({text(s.name), what, prose(reason_words(s.reason))});
   }
   return table.done();
 }

@@ -75,10 +75,11 @@ caption span{display:inline-block;position:sticky;left:0;max-width:min(44rem,cal
 th,td{padding:.42rem .9rem .42rem 0;vertical-align:top;border-bottom:1px solid var(--hair);text-align:left}
 th:last-child,td:last-child{padding-right:0}
 thead th{font-weight:500;font-size:.8rem;color:var(--soft);border-bottom:1px solid var(--rule);vertical-align:bottom}
-tbody th{font-weight:600;overflow-wrap:anywhere;min-width:6.5rem}
+tbody th{font-weight:600;overflow-wrap:anywhere;min-width:7rem}
 .n{text-align:right}
 td.n{white-space:nowrap}
-td.t{overflow-wrap:anywhere;min-width:5rem}
+td.t{overflow-wrap:anywhere;min-width:6rem}
+.wide td.t{min-width:7.5rem}
 tr.total th,tr.total td{background:var(--panel);border-bottom-color:var(--rule)}
 tr.total th{padding-left:.5rem}
 .badge{display:inline-block;white-space:nowrap;font-size:.78rem;font-weight:600;line-height:1.4;border-radius:999px;
@@ -117,7 +118,7 @@ svg .flag{fill:var(--warn)}
 .card h3{margin:0 0 .2rem;display:flex;align-items:baseline;gap:.45rem;overflow-wrap:anywhere}
 .card h3 .swatch{flex:none;align-self:center}
 .facts{font-size:.84rem;color:var(--soft);margin:0 0 .3rem}
-.card>p{margin:.7rem 0 0;line-height:1.5;font-size:1rem}
+.card>p:not(.facts){margin:.7rem 0 0;line-height:1.5;font-size:1rem}
 .card .scroll{margin:.8rem 0 0}
 .card table{width:100%;min-width:0;font-size:.82rem}
 .card caption{font-weight:500;color:var(--soft);font-size:.78rem;padding-bottom:.1rem}

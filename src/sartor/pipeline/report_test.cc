@@ -56,7 +56,7 @@ std::string attribute(const std::string& tag, const std::string& name) {
 
 // "" if every element is closed where it should be; else what is wrong.
 std::string unbalanced(const std::string& page) {
-  static const std::set<std::string> kVoid = {"!doctype", "meta", "link", "br"};
+  static const std::set<std::string> kVoid = {"!doctype", "meta", "link", "br", "wbr"};
   std::vector<std::string> open;
   std::string problem;
   for_each_tag(page, [&](const std::string& tag) {
