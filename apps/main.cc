@@ -50,6 +50,24 @@ int run_main(int argc, char** argv) {
   add_common(*demo, flags);
   demo->callback([&] { exit_code = verb_demo(flags); });
 
+  std::vector<std::string> events, users, items;
+  bool force = false;
+  auto* init = app.add_subcommand("init", "look at data files and write a commented sartor.toml");
+  add_common(*init, flags);
+  init->add_option("--events", events, "files of events")->required();
+  init->add_option("--users", users, "files of user attributes");
+  init->add_option("--items", items, "files of item attributes");
+  init->add_flag("--force", force, "overwrite an existing sartor.toml");
+  init->footer("Example: sartor init shop --events 'logs/*.csv.gz' --items products.csv");
+  init->callback([&] { exit_code = verb_init(flags, events, users, items, force); });
+
+  auto* check = app.add_subcommand(
+      "check",
+      "run every check without fitting: rows, removals, time span, smallest provable effects");
+  add_common(*check, flags);
+  check->footer("Example: sartor check shop");
+  check->callback([&] { exit_code = verb_check(flags); });
+
   std::string rankings;
   auto* run = app.add_subcommand(
       "run", "data in, proved recommenders out: ingest, segment, tune, backtest, gate, publish");
@@ -76,6 +94,28 @@ int run_main(int argc, char** argv) {
   add_common(*report, flags);
   report->add_option("-o,--output", output, "file; the run's own folder if not given");
   report->callback([&] { exit_code = verb_report(flags, output); });
+
+  RecommendFlags recommend_flags;
+  auto* recommend = app.add_subcommand(
+      "recommend", "lists for a user, for many, or for a stranger with a history");
+  add_common(*recommend, flags);
+  recommend->add_option("--user", recommend_flags.users, "user id; may be repeated")
+      ->allow_extra_args(false);
+  recommend->add_option("--users-file", recommend_flags.users_file,
+                        "file with one user id per line; one JSON line per answer");
+  recommend
+      ->add_option("--history", recommend_flags.history,
+                   "item ids, oldest first: instead of what is known of the user")
+      ->delimiter(',');
+  recommend->add_option("--exclude", recommend_flags.exclude, "item ids not to list")
+      ->delimiter(',');
+  recommend->add_option("--context", recommend_flags.context, "key=value; may be repeated")
+      ->allow_extra_args(false);
+  recommend->add_option("-k", recommend_flags.k, "length of the list")->check(CLI::Range(1, 1000));
+  recommend->footer(
+      "Examples: sartor recommend shop --user 17850 -k 10 --json\n          sartor recommend shop "
+      "--history 85123A,22423");
+  recommend->callback([&] { exit_code = verb_recommend(flags, recommend_flags); });
 
   std::string bundle;
   auto* replay = app.add_subcommand("replay", "decide again from a bundle's evidence and compare");

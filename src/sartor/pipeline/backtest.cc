@@ -84,6 +84,7 @@ class Stop {
         resources_(resources) {}
 
   const OriginView& view() const { return view_; }
+  const Resources& resources() const { return resources_; }
 
   Result<Models> models(const Traveller& traveller, std::span<const UserId> users) {
     Models models;
@@ -171,7 +172,7 @@ class Stop {
 // The weights with which a traveller enters the next window: refitted on the windows behind it,
 // except at the first stop behind validate, where the recipe's own weights are just that.
 BlendPoint weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
-                       const Config& config, const Metric& metric) {
+                       const Config& config, const Metric& metric, const Resources& resources) {
   BlendPoint own = point_of(traveller.terms);
   const bool refit = origin == Origin::test || origin == Origin::everything;
   std::vector<PoolCase> cases;
@@ -180,13 +181,14 @@ BlendPoint weights_for(const Traveller& traveller, const BlendPoint& general, Or
   }
   if (refit && !cases.empty() && (traveller.is_general() || traveller.share > 0)) {
     const auto slots = single_slots(traveller.terms.size());
-    const BlendSearchOptions search{.metric = metric,
-                                    .trials = static_cast<std::size_t>(config.tuning.trials) / 2,
-                                    .patience = static_cast<std::size_t>(config.tuning.patience),
-                                    .spread = 0.3,
-                                    .change_variants = false,
-                                    .seed = traveller.seed};
-    own = search_blend(cases, slots, own, search).point;
+    const BlendSearchOptions search{
+        .metric = metric,
+        .trials = static_cast<std::size_t>(std::max(1, config.tuning.trials / 4)),
+        .patience = static_cast<std::size_t>(std::max(1, config.tuning.patience / 2)),
+        .spread = 0.3,
+        .change_variants = false,
+        .seed = traveller.seed};
+    own = search_blend(cases, slots, own, search, resources).point;
   }
   return traveller.is_general() ? own : shrink_to(own, general, traveller.share);
 }
@@ -239,7 +241,8 @@ class Party {
       const Traveller& traveller = travellers_[s];
       const auto users = partition.users_of(s, stop.view().history);
       SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
-      const BlendPoint weights = weights_for(traveller, general_weights, origin, config, metric);
+      const BlendPoint weights =
+          weights_for(traveller, general_weights, origin, config, metric, stop.resources());
       SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
       const Cases own_cases = subset(cases, by_segment[s]);
       SARTOR_ASSIGN(const Evaluation evaluation, stop.judge(*blend, own_cases));
@@ -265,8 +268,8 @@ class Party {
       if (!recipe_->segments[s].has_winner()) continue;
       const Traveller& traveller = travellers_[s];
       const auto users = partition.users_of(s, stop.view().history);
-      const BlendPoint weights =
-          weights_for(traveller, general_weights, Origin::everything, config, metric);
+      const BlendPoint weights = weights_for(traveller, general_weights, Origin::everything, config,
+                                             metric, stop.resources());
       SARTOR_ASSIGN(auto blend,
                     stop.fitted(traveller, users, weights, folder_name(s, traveller.name)));
       out.push_back(std::move(blend));
@@ -310,7 +313,7 @@ class Walk {
   Result<JudgedWindow> judge_at(Origin origin) {
     Stop stop(input_, origin, resources_);
     const Config& config = *input_.config;
-    const BlendPoint weights = weights_for(general_, {}, origin, config, metric_);
+    const BlendPoint weights = weights_for(general_, {}, origin, config, metric_, resources_);
     SARTOR_ASSIGN(const Models models, stop.models(general_, {}));
     SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
     SARTOR_ASSIGN(const Evaluation general, stop.judge(*blend, stop.view().cases));
@@ -340,7 +343,8 @@ class Walk {
   Status fit_everything() {
     Stop stop(input_, Origin::everything, resources_);
     const Config& config = *input_.config;
-    const BlendPoint weights = weights_for(general_, {}, Origin::everything, config, metric_);
+    const BlendPoint weights =
+        weights_for(general_, {}, Origin::everything, config, metric_, resources_);
     SARTOR_ASSIGN(auto blend, stop.fitted(general_, {}, weights, "general"));
     result_.fitted.push_back(std::move(blend));
     return segments_.fit(stop, weights, config, metric_, result_.fitted);

@@ -92,14 +92,19 @@ struct SegmentRecipe {
 struct PartitionRecipe {
   std::string name;  // of the segmentation; "control" for the random one
   std::vector<SegmentRecipe> segments;
+  double usefulness =
+      0;  // validate_gain of the segments that have enough users in confirm to prove anything
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"name", &PartitionRecipe::name, "of the segmentation"},
-        Field{"segments", &PartitionRecipe::segments, "in the segmentation's order"});
+        Field{"segments", &PartitionRecipe::segments, "in the segmentation's order"},
+        Field{"usefulness", &PartitionRecipe::usefulness,
+              "relative gain on validate of what could be proved"});
   }
-  // Relative gain over all validate users if every winner were served, held out.
-  double validate_gain() const;
+  // Relative gain over all validate users, held out, if the winners of the segments with `provable`
+  // set were served.
+  double validate_gain(const std::vector<bool>& provable) const;
 };
 
 }  // namespace sartor

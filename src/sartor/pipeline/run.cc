@@ -229,12 +229,26 @@ class Run {
       SARTOR_ASSIGN(PartitionRecipe recipe, tune_partition(tuner, fitted.partition, segment_key_));
       tried_.push_back(std::move(recipe));
     }
-    for (std::size_t i = 1; i < tried_.size(); ++i) {
-      if (tried_[i].validate_gain() > tried_[chosen_].validate_gain()) chosen_ = i;
-    }
+    judge_segmentations();
     control_partition_ = make_control(*project_, config_);
     SARTOR_ASSIGN(control_, tune_partition(tuner, control_partition_, ""));
     return {};
+  }
+
+  // The most useful segmentation is confirmed. Gains of segments that are too small to prove
+  // anything do not count: many small segments would always win otherwise.
+  void judge_segmentations() {
+    const OriginView& confirm = project_->at(Origin::confirm);
+    for (std::size_t i = 0; i < tried_.size(); ++i) {
+      std::vector<bool> provable;
+      for (const auto& cases : segments_->segmentations[i]
+                                   .partition.at(Origin::confirm)
+                                   .cases_by_segment(confirm.cases)) {
+        provable.push_back(cases.size() >= static_cast<std::size_t>(config_.gate.min_users));
+      }
+      tried_[i].usefulness = tried_[i].validate_gain(provable);
+      if (tried_[i].usefulness > tried_[chosen_].usefulness) chosen_ = i;
+    }
   }
 
   Result<PartitionRecipe> tune_partition(Tuner& tuner, const PartitionInTime& partition,

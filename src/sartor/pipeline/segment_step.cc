@@ -88,7 +88,13 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
                                    step.embedding ? &*step.embedding : nullptr, resources));
   }
   const auto known = known_users(project, Origin::validate);
-  for (const SegmentationConfig& one : configs) {
+  // Clusters that could not reach min_users in confirm are avoided, at the rate at which known
+  // users come back.
+  const double come_back = static_cast<double>(project.at(Origin::confirm).cases.size()) /
+                           static_cast<double>(std::max<std::size_t>(1, known.size()));
+  for (SegmentationConfig one : configs) {
+    if (one.min_users == 0 && come_back > 0)
+      one.min_users = static_cast<int>(config.gate.min_users / come_back);
     SARTOR_ASSIGN(const Segmentation made,
                   fit_segmentation(one, features[0], known, config.tuning.seed, resources));
     FittedSegmentation fitted{.kind = made.kind(),

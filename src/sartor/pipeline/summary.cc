@@ -129,7 +129,7 @@ Json warnings_json(const RunFacts& facts) {
 Json tried_segmentations(const RunFacts& facts) {
   Json tried = Json::array();
   for (const PartitionRecipe& recipe : *facts.tried) {
-    tried.push_back({{"name", recipe.name}, {"validate_gain", recipe.validate_gain()}});
+    tried.push_back({{"name", recipe.name}, {"validate_gain", recipe.usefulness}});
   }
   return tried;
 }

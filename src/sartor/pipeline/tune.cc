@@ -45,11 +45,12 @@ std::vector<UserId> Partition::users_of(std::size_t segment, const History& hist
   return users;
 }
 
-double PartitionRecipe::validate_gain() const {
+double PartitionRecipe::validate_gain(const std::vector<bool>& provable) const {
   double gain = 0;
   double general = 0;
-  for (const SegmentRecipe& segment : segments) {
-    if (segment.has_winner()) gain += segment.gain * segment.users;
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    const SegmentRecipe& segment = segments[s];
+    if (segment.has_winner() && provable[s]) gain += segment.gain * segment.users;
     general += segment.general * segment.users;
   }
   return general > 0 ? gain / general : 0;

@@ -1,6 +1,7 @@
 #include "sartor/tuning/blend_search.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 #include "sartor/base/random.h"
@@ -59,12 +60,22 @@ BlendPoint neighbour(const BlendPoint& point, std::span<const Slot> slots, doubl
 }  // namespace
 
 std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                                 const BlendPoint& point, const Metric& metric) {
+                                 const BlendPoint& point, const Metric& metric,
+                                 const Resources& resources) {
   const auto terms = terms_of(slots, point);
-  ScorePool::Scratch scratch;
-  std::vector<double> values;
-  values.reserve(cases.size());
-  for (const PoolCase& at : cases) values.push_back(at.pool->value(at.c, terms, metric, scratch));
+  std::vector<double> values(cases.size());
+  constexpr std::size_t kCasesPerBlock = 256;
+  const Resources uncancelled{.threads = resources.threads};
+  const Status status = parallel_for(
+      uncancelled, cases.size(), kCasesPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        ScorePool::Scratch scratch;
+        for (std::size_t i = begin; i < end; ++i) {
+          values[i] = cases[i].pool->value(cases[i].c, terms, metric, scratch);
+        }
+        return {};
+      });
+  assert(status.has_value());
+  static_cast<void>(status);
   return values;
 }
 
@@ -90,15 +101,16 @@ BlendPoint first_point(std::span<const PoolCase> cases, std::span<const Slot> sl
 }
 
 BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                               const BlendPoint& start, const BlendSearchOptions& options) {
+                               const BlendPoint& start, const BlendSearchOptions& options,
+                               const Resources& resources) {
   Random random(options.seed);
-  BlendSearchResult result{.point = start,
-                           .value = mean(blend_values(cases, slots, start, options.metric))};
+  BlendSearchResult result{
+      .point = start, .value = mean(blend_values(cases, slots, start, options.metric, resources))};
   std::size_t since_gain = 0;
   double spread = options.spread;
   while (result.trials < options.trials && since_gain < options.patience) {
     const BlendPoint next = neighbour(result.point, slots, spread, options.change_variants, random);
-    const double value = mean(blend_values(cases, slots, next, options.metric));
+    const double value = mean(blend_values(cases, slots, next, options.metric, resources));
     ++result.trials;
     ++since_gain;
     if (value > result.value) {

@@ -56,13 +56,15 @@ BlendPoint first_point(std::span<const PoolCase> cases, std::span<const Slot> sl
 
 // The metric of each case under `point`.
 std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                                 const BlendPoint& point, const Metric& metric);
+                                 const BlendPoint& point, const Metric& metric,
+                                 const Resources& resources = {});
 
 // Random search around the best point so far, starting at `start`; one trial, one evaluation over
 // `cases`. The result depends on the arguments alone; runs in the calling thread.
 // `cases` must not be empty.
 BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                               const BlendPoint& start, const BlendSearchOptions& options);
+                               const BlendPoint& start, const BlendSearchOptions& options,
+                               const Resources& resources = {});
 
 // `own` pulled to `general`: geometric in the weights, own^share * general^(1 - share); variants
 // are own's. share in [0, 1].

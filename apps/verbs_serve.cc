@@ -1,0 +1,85 @@
+// recommend and serve.
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "sartor/serving/service.h"
+#include "verbs.h"
+
+namespace sartor {
+namespace {
+
+Result<std::shared_ptr<const Recommender>> open_current(const CommonFlags& flags) {
+  const std::string current = workspace_of(flags) + "/bundles/current";
+  std::error_code ignored;
+  if (!std::filesystem::exists(current, ignored)) {
+    return Error{ErrorCode::not_found,
+                 workspace_of(flags) + ": nothing is published here; `sartor run` does that"};
+  }
+  return Recommender::open(std::filesystem::canonical(current, ignored).string());
+}
+
+void print_answer(const RecommendAnswer& answer) {
+  fmt::print("user {}   segment {}   route {}   model {}{}\n",
+             answer.user.empty() ? "(anonymous)" : answer.user, answer.segment, answer.route,
+             answer.model_version, answer.fallback ? "   fallback: " + *answer.fallback : "");
+  for (std::size_t i = 0; i < answer.items.size(); ++i) {
+    const RecommendedItem& item = answer.items[i];
+    fmt::print("{:>3}  {:<16} {:>8.3f}  {}\n", i + 1, item.item, item.score, item.reason);
+  }
+}
+
+Result<std::map<std::string, std::string>> context_of(const std::vector<std::string>& pairs) {
+  std::map<std::string, std::string> context;
+  for (const std::string& pair : pairs) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos)
+      return Error{ErrorCode::config, fmt::format("--context {}: expected key=value", pair)};
+    context[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return context;
+}
+
+Result<std::vector<std::optional<std::string>>> users_of(const RecommendFlags& flags) {
+  std::vector<std::optional<std::string>> users(flags.users.begin(), flags.users.end());
+  if (!flags.users_file.empty()) {
+    std::ifstream file(flags.users_file);
+    if (!file) return Error{ErrorCode::not_found, flags.users_file + ": cannot open"};
+    for (std::string line; std::getline(file, line);) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (!line.empty()) users.emplace_back(line);
+    }
+  }
+  if (users.empty()) users.emplace_back(std::nullopt);
+  return users;
+}
+
+}  // namespace
+
+int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
+  const auto recommender = open_current(flags);
+  if (!recommender) return fail(recommender.error());
+  const auto context = context_of(recommend.context);
+  if (!context) return fail(context.error());
+  const auto users = users_of(recommend);
+  if (!users) return fail(users.error());
+  for (const std::optional<std::string>& user : *users) {
+    const auto answer = (*recommender)
+                            ->recommend({.user = user,
+                                         .history = recommend.history,
+                                         .k = recommend.k,
+                                         .context = *context,
+                                         .exclude = recommend.exclude});
+    if (!answer) return fail(answer.error());
+    if (flags.json || !recommend.users_file.empty()) {
+      fmt::print("{}\n", answer_json(*answer).dump());
+    } else {
+      print_answer(*answer);
+    }
+  }
+  return kDone;
+}
+
+}  // namespace sartor
