@@ -117,6 +117,16 @@ int run_main(int argc, char** argv) {
       "--history 85123A,22423");
   recommend->callback([&] { exit_code = verb_recommend(flags, recommend_flags); });
 
+  int port = -1;
+  std::string host;
+  auto* serve = app.add_subcommand("serve", "serve the published bundle over HTTP");
+  add_common(*serve, flags);
+  serve->add_option("--port", port, "0 takes a free one and says which")
+      ->check(CLI::Range(0, 65535));
+  serve->add_option("--host", host, "address; any but loopback needs a key");
+  serve->footer("Example: sartor serve shop --port 8080");
+  serve->callback([&] { exit_code = verb_serve(flags, port, host); });
+
   std::string bundle;
   auto* replay = app.add_subcommand("replay", "decide again from a bundle's evidence and compare");
   replay->add_option("bundle", bundle, "folder of a bundle, or a workspace")->required();

@@ -5,20 +5,26 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sartor/http/api.h"
 #include "sartor/serving/service.h"
 #include "verbs.h"
 
 namespace sartor {
 namespace {
 
-Result<std::shared_ptr<const Recommender>> open_current(const CommonFlags& flags) {
+Result<std::string> current_bundle(const CommonFlags& flags) {
   const std::string current = workspace_of(flags) + "/bundles/current";
   std::error_code ignored;
   if (!std::filesystem::exists(current, ignored)) {
     return Error{ErrorCode::not_found,
                  workspace_of(flags) + ": nothing is published here; `sartor run` does that"};
   }
-  return Recommender::open(std::filesystem::canonical(current, ignored).string());
+  return std::filesystem::canonical(current, ignored).string();
+}
+
+Result<std::shared_ptr<const Recommender>> open_current(const CommonFlags& flags) {
+  SARTOR_ASSIGN(const std::string bundle, current_bundle(flags));
+  return Recommender::open(bundle);
 }
 
 void print_answer(const RecommendAnswer& answer) {
@@ -79,6 +85,30 @@ int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
       print_answer(*answer);
     }
   }
+  return kDone;
+}
+
+int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
+  ServeConfig config;
+  const std::string path =
+      flags.config.empty() ? workspace_of(flags) + "/sartor.toml" : flags.config;
+  if (std::filesystem::exists(path)) {
+    const auto read = read_config_file(path, flags.set);
+    if (!read) return fail(read.error());
+    config = read->serve;
+  }
+  const auto bundle = current_bundle(flags);
+  if (!bundle) return fail(bundle.error());
+  const ServerOptions options{.host = host.empty() ? config.host : host,
+                              .port = static_cast<std::uint16_t>(port >= 0 ? port : config.port),
+                              .threads = flags.threads > 0 ? flags.threads : config.threads,
+                              .stop_on_signals = true};
+  auto server = serve_bundle(*bundle, options, SARTOR_VERSION);
+  if (!server) return fail(server.error());
+  fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",
+             *bundle, server->address(), server->address(), server->address());
+  std::fflush(stdout);
+  server->wait();
   return kDone;
 }
 

@@ -1,0 +1,23 @@
+# The same inputs and seed give the same bundle bytes with 1 and 2 threads, and after a kill.
+. "$(dirname "$0")/lib.sh"
+for name in one two killed; do mkdir $name && cp "$(example online-retail)"/* $name/; done
+quick="--set tuning.trials=40 --set models.ease_regularization=[300]"
+
+run 0 sartor run one -q --threads 1 $quick
+run 0 sartor run two -q --threads 2 $quick
+same one/bundles/current/ two/bundles/current/
+
+# Killed again and again, a run goes on behind its last finished step.
+for wait in 2 3 4 5; do
+  "$SARTOR" run killed -q --threads 2 $quick >/dev/null 2>&1 &
+  pid=$!
+  sleep $wait
+  kill -9 $pid 2>/dev/null
+  wait $pid 2>/dev/null
+done
+run 0 sartor run killed -q --threads 2 $quick
+same one/bundles/current/ killed/bundles/current/
+
+# Another seed is another bundle.
+run 0 sartor run two -q --seed 7 $quick
+[ "$(readlink two/bundles/current)" != "$(readlink one/bundles/current)" ] || fail "the seed made no difference"
