@@ -58,12 +58,9 @@ double Tally::entropy_bits() {
   return entropy + 0.0;  // no -0
 }
 
-RowMaker::RowMaker(const FeatureSpace& space, const Events& events, Time as_of)
-    : space_(space), events_(events), as_of_(as_of) {
-  for (std::uint16_t t = 0; t < space.types.size(); ++t) {
-    if (space.types[t] == space.config.impression) impression_ = t;
-    if (space.types[t] == space.config.click) click_ = t;
-  }
+RowMaker::RowMaker(const FeatureSpace& space, const CtrRates& rates, const Events& events,
+                   Time as_of)
+    : space_(space), events_(events), as_of_(as_of), clicks_(events, space, rates) {
   for (const Column& column : events.context) {
     if (column.name == space.config.device && column.is_text) device_ = &column;
   }
@@ -89,7 +86,7 @@ Row RowMaker::make(Rows rows) {
 }
 
 void RowMaker::count(Rows past, Row& row) {
-  double positives = 0, value = 0, dwell = 0;
+  double positives = 0, value = 0, dwell = 0, expected = 0;
   std::size_t values = 0, dwells = 0, impressions = 0, clicks = 0;
   groups_.clear();
   tally_.clear();
@@ -98,21 +95,21 @@ void RowMaker::count(Rows past, Row& row) {
     if (positive) ++positives;
     if (positive && !std::isnan(events_.value[e])) value += events_.value[e], ++values;
     if (!std::isnan(events_.dwell_seconds[e])) dwell += events_.dwell_seconds[e], ++dwells;
-    if (events_.type[e] == impression_) ++impressions;
-    if (events_.type[e] == click_) ++clicks;
+    if (clicks_.is_impression(e)) ++impressions, expected += clicks_.expected(e);
+    if (clicks_.is_click(e)) ++clicks;
     if (events_.group[e] != Column::kMissing) groups_.push_back(events_.group[e]);
     if (device_ != nullptr && device_->codes[e] != Column::kMissing) tally_.add(device_->codes[e]);
   }
   std::sort(groups_.begin(), groups_.end());
   const auto distinct = std::unique(groups_.begin(), groups_.end()) - groups_.begin();
-  if (space_.config.click_replaces_impression) impressions += clicks;
   row.number[kEvents] = static_cast<double>(past.size());
   row.number[kPositives] = positives;
   row.number[kGroups] = static_cast<double>(distinct);
   row.number[kValueSum] = value;
   row.number[kValueMean] = share(value, static_cast<double>(values));
   row.number[kDwellMean] = share(dwell, static_cast<double>(dwells));
-  row.number[kCtr] = share(static_cast<double>(clicks), static_cast<double>(impressions));
+  row.number[kCtr] =
+      clicks_.ctr(static_cast<double>(clicks), static_cast<double>(impressions), expected);
   row.code[kFavouriteDevice] = tally_.mode();
 }
 

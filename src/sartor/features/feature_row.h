@@ -65,10 +65,36 @@ class Tally {
   std::size_t total_ = 0;
 };
 
+// The click rates of the events before `as_of`, for the key and kind of `rates`.
+void fit_ctr_rates(const Events& events, const FeatureSpace& space, Time as_of, CtrRates& rates);
+
+// What clicks and impressions are, and what rate each event's scenario lets expect.
+class Clicks {
+ public:
+  Clicks(const Events& events, const FeatureSpace& space, const CtrRates& rates);
+
+  bool is_click(std::size_t event) const { return events_.type[event] == click_; }
+  bool is_impression(std::size_t event) const {
+    return events_.type[event] == impression_ || (both_ && is_click(event));
+  }
+  // Of an impression; 0 where nothing is normalised.
+  double expected(std::size_t event) const;
+  double ctr(double clicks, double impressions, double expected) const;
+
+ private:
+  const Events& events_;
+  const CtrRates& rates_;
+  const Column* key_ = nullptr;
+  std::vector<double> by_word_;
+  int impression_ = -1;  // event types; -1: the log has none such
+  int click_ = -1;
+  bool both_;
+};
+
 // Computes rows one after the other; one per thread, for it keeps scratch space.
 class RowMaker {
  public:
-  RowMaker(const FeatureSpace& space, const Events& events, Time as_of);
+  RowMaker(const FeatureSpace& space, const CtrRates& rates, const Events& events, Time as_of);
 
   // `rows` of the events are one user's, oldest first; those at or after as_of are not looked at.
   Row make(std::span<const std::uint32_t> rows);
@@ -91,8 +117,7 @@ class RowMaker {
   const FeatureSpace& space_;
   const Events& events_;
   Time as_of_;
-  int impression_ = -1;  // event types; -1: the log has none such
-  int click_ = -1;
+  Clicks clicks_;
   const Column* device_ = nullptr;
   Tally tally_;
   std::vector<std::uint32_t> groups_;

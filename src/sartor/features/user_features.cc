@@ -41,7 +41,8 @@ constexpr std::array<FeatureInfo, kFeatures> kInfos = {{
      "its last"},
     {"dwell_mean", false, "seconds", "missing", "mean `dwell_seconds` of the events that have it"},
     {"ctr", false, "share", "missing",
-     "clicks per impression, by `features.click` and `features.impression`"},
+     "clicks per impression, by `features.click` and `features.impression`; with "
+     "`clean.normalise_ctr`, the difference from what is usual"},
     {"conversion", false, "share", "missing", "share of the sessions with a positive"},
     {"favourite_category", true, "word", "missing",
      "the commonest item `category` among positives; the first by bytes of equals"},
@@ -238,7 +239,8 @@ EventsByUser events_by_user(const Dataset& data) {
   return by_user;
 }
 
-Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& config) {
+Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& config,
+                                   const std::string& normalise_ctr, Time as_of) {
   SARTOR_TRY(check_config(config));
   FeatureSpace space{.config = config, .types = data.types};
   read_categories(data.item_attributes, space);
@@ -246,13 +248,29 @@ Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& con
   for (const Column& column : data.user_attributes.columns) {
     space.attributes.push_back(shape_of(column));
   }
+  space.ctr = {.key = normalise_ctr, .by_user = normalise_ctr == "user"};
+  if (!normalise_ctr.empty() && !space.ctr.by_user &&
+      find_column(data.events.context, normalise_ctr) == nullptr) {
+    std::vector<std::string> keys = {"user"};
+    for (const Column& key : space.context) keys.push_back(key.name);
+    return Error{
+        ErrorCode::config,
+        fmt::format("clean.normalise_ctr: there is no context key '{}'{}; known are {}",
+                    printable(normalise_ctr), did_you_mean(normalise_ctr, keys), join(keys, ", "))};
+  }
+  features::fit_ctr_rates(data.events, space, as_of, space.ctr);
   return space;
 }
 
 Status save_feature_space(const FeatureSpace& space, TensorFile& out) {
   const Json json = {{"config", config_json(space.config)},
                      {"context", shapes_json(space.context)},
-                     {"attributes", shapes_json(space.attributes)}};
+                     {"attributes", shapes_json(space.attributes)},
+                     {"ctr",
+                      {{"key", space.ctr.key},
+                       {"by_user", space.ctr.by_user},
+                       {"all", space.ctr.all},
+                       {"of", space.ctr.of}}}};
   out.set_meta("feature_space", json.dump());
   out.add_texts("types", space.types);
   out.add_texts("categories", space.categories);
@@ -278,6 +296,11 @@ Result<FeatureSpace> load_feature_space(const TensorFile& in) {
     SARTOR_TRY(read_config(node_from_json(json.at("config")), space.config, "features"));
     space.context = shapes_from(json.at("context"));
     space.attributes = shapes_from(json.at("attributes"));
+    const Json& ctr = json.at("ctr");
+    space.ctr = {.key = ctr.at("key").get<std::string>(),
+                 .by_user = ctr.at("by_user").get<bool>(),
+                 .all = ctr.at("all").get<double>(),
+                 .of = ctr.at("of").get<std::map<std::string, double>>()};
   } catch (const Json::exception& problem) {
     return Error{ErrorCode::bad_data, fmt::format("feature space: {}", problem.what())};
   }
@@ -289,8 +312,10 @@ Table user_features(const Dataset& data, const EventsByUser& by_user, const Feat
   constexpr std::size_t kUsersPerBlock = 512;
   const std::size_t users = data.users.size();
   Table table = blank_table(space, data.events, users);
+  CtrRates rates = space.ctr;
+  features::fit_ctr_rates(data.events, space, as_of, rates);
   const auto fill_block = [&](std::size_t begin, std::size_t end) -> Status {
-    features::RowMaker maker(space, data.events, as_of);
+    features::RowMaker maker(space, rates, data.events, as_of);
     for (std::size_t u = begin; u < end; ++u) {
       const UserId user{static_cast<std::uint32_t>(u)};
       fill_row(space, data.events, as_of, by_user.of(user), maker, u, table);
@@ -318,7 +343,7 @@ Table user_features_of(const UserEvents& user, const Table& attributes, const Fe
   static const Events kNone;
   const Events& events = user.events == nullptr ? kNone : *user.events;
   Table table = blank_table(space, events, 1);
-  features::RowMaker maker(space, events, as_of);
+  features::RowMaker maker(space, space.ctr, events, as_of);
   fill_row(space, events, as_of, user.rows, maker, 0, table);
   for (const Column& shape : space.attributes) {
     const Column* known = attributes.find(shape.name);

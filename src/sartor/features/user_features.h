@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <tuple>
@@ -85,6 +87,16 @@ struct UserEvents {
   std::span<const std::uint32_t> rows;
 };
 
+// How often people click in each scenario (a value of a context key), or `by_user`, how often all
+// people do: what `ctr` is measured against, where `clean.normalise_ctr` asks for it. Rates of
+// scenarios are shrunk to that of all by 50 impressions.
+struct CtrRates {
+  std::string key;       // "": ctr is not normalised
+  bool by_user = false;  // a user's own rate, shrunk, less that of all
+  double all = 0;
+  std::map<std::string, double> of;  // value of the key -> rate
+};
+
 // What features need to know beside a user's events: the meaning of codes, and which columns there
 // are. Small; a server loads it from the bundle.
 struct FeatureSpace {
@@ -94,17 +106,21 @@ struct FeatureSpace {
   std::vector<std::uint32_t> item_category;  // per item; empty: items have no category
   std::vector<Column> context;               // name, kind and words; no rows
   std::vector<Column> attributes;            // of users: name, kind and words; no rows
+  CtrRates ctr;
 };
 
-// Fails with `config` if a setting is none of the known words.
-Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& config);
+// `normalise_ctr` is that of [clean]: "", "user" or a context key; its rates are those of the
+// events before `as_of`. Fails with `config` if a setting is none of the known words.
+Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& config,
+                                   const std::string& normalise_ctr = "",
+                                   Time as_of = std::numeric_limits<Time>::max());
 Status save_feature_space(const FeatureSpace& space, TensorFile& out);
 Result<FeatureSpace> load_feature_space(const TensorFile& in);
 
 // One row per user of the vocabulary, from events before `as_of` alone. Columns: the built-in
 // features; `context.<key>`, the last known value; the attributes of [[users]], under their own
-// name, or as `user.<name>` where a built-in feature has it. Linear in the events; the same bits at
-// any thread count.
+// name, or as `user.<name>` where a built-in feature has it. The rates of `space.ctr` are taken anew
+// as of the moment. Linear in the events; the same bits at any thread count.
 Table user_features(const Dataset& data, const EventsByUser& by_user, const FeatureSpace& space,
                     Time as_of, const Resources& resources);
 // The same, making index and space by itself.

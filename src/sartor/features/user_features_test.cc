@@ -219,6 +219,40 @@ TEST(UserFeatures, FollowTheSettings) {
   EXPECT_THAT(wrong.error().message, HasSubstr("'days'"));
 }
 
+// cid sees 100 items on each device and clicks as everybody does there; ann clicks on everything.
+TEST(UserFeatures, CtrIsComparedWithTheScenarioOnRequest) {
+  std::vector<Event> events;
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    const std::uint32_t user = i < 400 ? 1 : 2, device = i % 2;
+    const bool click = device == 0 ? i % 10 == 0 : i % 4 != 3;  // 20% and 50% of a device's own
+    events.push_back({user, 0, kAsOf - (1000 - i) * kHour,
+                      static_cast<std::uint16_t>(click ? 0 : 1), kNull, kNoDwell, kNo, 0, device});
+  }
+  events.push_back({0, 0, kAsOf - kHour, 0, kNull, kNoDwell, kNo, 0, 1});
+  events.push_back({0, 0, kAsOf + kHour, 1, kNull, kNoDwell, kNo, 0, 1});
+  const Dataset data = shop(events);
+  const FeatureConfig config{.click_replaces_impression = true};
+  const EventsByUser by_user = events_by_user(data);
+  const FeatureSpace space = feature_space(data, config, "device", kAsOf).value();
+  EXPECT_NEAR(space.ctr.of.at("phone"), 0.2, 0.03);
+  EXPECT_NEAR(space.ctr.of.at("tablet"), 0.5, 0.03);
+  const Table table = user_features(data, by_user, space, kAsOf, {});
+  EXPECT_NEAR(number(table, "ctr", 2), 0, 0.03);
+  EXPECT_NEAR(number(table, "ctr", 0), 0.5, 0.03);
+  // The same for one visitor, also after saving.
+  TensorFile file;
+  ASSERT_TRUE(save_feature_space(space, file).has_value());
+  const FeatureSpace loaded = load_feature_space(file).value();
+  const Table one = user_features_of({&data.events, by_user.of({0})}, {}, loaded, kAsOf);
+  EXPECT_EQ(number(one, "ctr", 0), number(table, "ctr", 0));
+  // By user: 1 click of 1 impression is shrunk by 50 others.
+  const FeatureSpace shrunk = feature_space(data, config, "user").value();
+  const Table own = user_features(data, by_user, shrunk, kAsOf, {});
+  EXPECT_NEAR(number(own, "ctr", 0), 0.65 / 51, 0.002);
+  EXPECT_THAT(feature_space(data, config, "devices").error().message,
+              HasSubstr("did you mean 'device'"));
+}
+
 TEST(UserFeatures, AreInTheDocument) {
   const std::string text = features_markdown();
   for (const FeatureInfo& info : user_feature_infos()) {
