@@ -64,17 +64,20 @@ Matrix<float> by_size(const KMeans& model) {
   return centres;
 }
 
-// Rules that hold for nobody or everybody of `rows`.
+// Rules that hold for nobody at all, or for everybody of `rows`. Somebody may be a user not yet
+// known: newcomers are.
 void warn_of_rules(const std::vector<std::uint32_t>& assigned, std::span<const std::uint32_t> rows,
                    const std::vector<RuleConfig>& rules, std::vector<std::string>& warnings) {
-  std::vector<std::size_t> counts(rules.size() + 1);
-  for (const std::uint32_t row : rows) {
-    ++counts[std::min<std::size_t>(assigned[row], rules.size())];
-  }
+  std::vector<std::size_t> counts(rules.size() + 1), ever(rules.size() + 1);
+  const auto place = [&](std::uint32_t segment) {
+    return std::min<std::size_t>(segment, rules.size());
+  };
+  for (const std::uint32_t row : rows) ++counts[place(assigned[row])];
+  for (const std::uint32_t segment : assigned) ++ever[place(segment)];
   for (std::size_t r = 0; r < rules.size(); ++r) {
-    if (counts[r] == 0) {
+    if (ever[r] == 0) {
       warnings.push_back(
-          fmt::format("rule '{}' takes nobody of {} users", rules[r].name, rows.size()));
+          fmt::format("rule '{}' takes nobody of {} users", rules[r].name, assigned.size()));
     } else if (counts[r] == rows.size()) {
       warnings.push_back(fmt::format("rule '{}' takes all {} users", rules[r].name, rows.size()));
     }
