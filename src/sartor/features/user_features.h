@@ -119,8 +119,8 @@ Result<FeatureSpace> load_feature_space(const TensorFile& in);
 
 // One row per user of the vocabulary, from events before `as_of` alone. Columns: the built-in
 // features; `context.<key>`, the last known value; the attributes of [[users]], under their own
-// name, or as `user.<name>` where a built-in feature has it. The rates of `space.ctr` are taken anew
-// as of the moment. Linear in the events; the same bits at any thread count.
+// name, or as `user.<name>` where a built-in feature has it. The rates of `space.ctr` are taken
+// anew as of the moment. Linear in the events; the same bits at any thread count.
 Table user_features(const Dataset& data, const EventsByUser& by_user, const FeatureSpace& space,
                     Time as_of, const Resources& resources);
 // The same, making index and space by itself.

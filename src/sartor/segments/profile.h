@@ -44,6 +44,16 @@ std::vector<SegmentProfile> segment_profiles(const Table& features,
                                              std::span<const std::uint32_t> assigned,
                                              const std::vector<std::string>& names);
 
+// Adds what each segment takes more often than all users in `rows`: at most three items each, of at
+// least five of its users, as contrasts of the feature "took", and to the sentence. `labels` are
+// the items' names for people.
+void add_items_taken(const History& history, std::span<const std::uint32_t> rows,
+                     std::span<const std::uint32_t> assigned, std::span<const std::string> labels,
+                     std::vector<SegmentProfile>& profiles);
+
+// Names for people: the items' `text` where they have one, cut after 40 bytes, else their id.
+std::vector<std::string> item_labels(const Dataset& data);
+
 Json profiles_json(const std::vector<SegmentProfile>& profiles);
 
 // A plane of users: the first two principal components of the standardised number columns,

@@ -79,6 +79,28 @@ TEST(Profile, DoesNotSpeakForASegmentOfWhichItKnowsFew) {
   EXPECT_THAT(profiles[1].sentence, HasSubstr("; last seen 3 days ago against 252"));
 }
 
+TEST(Profile, SaysWhatASegmentTakesMoreOften) {
+  const Table table = customers();
+  std::vector<std::uint32_t> assigned(20, 1);
+  std::fill_n(assigned.begin(), 10, 0u);
+  InteractionLog log{.users = 20, .items = 3, .item_first_seen = {0, 0, 0}};
+  for (std::uint32_t u = 0; u < 20; ++u) {  // all take the cup, twice; the first eight the jug
+    log.begin.push_back(log.rows.size());
+    log.rows.push_back({{0}, 1, 10});
+    log.rows.push_back({{0}, 1, 11});
+    if (u < 8) log.rows.push_back({{1}, 1, 12});
+    log.rows.push_back({{2}, 1, 100});  // later
+  }
+  log.begin.push_back(log.rows.size());
+  const std::vector<std::string> labels = {"cup", "jug", "mat"};
+  auto profiles = segment_profiles(table, assigned, {"left", "right"});
+  add_items_taken(History(log, 50), all_rows(20), assigned, labels, profiles);
+  EXPECT_THAT(profiles[0].sentence, testing::EndsWith("; more often take jug (80% against 40%)"));
+  EXPECT_EQ(profiles[0].contrasts.back().feature, "took");
+  EXPECT_NEAR(profiles[0].contrasts.back().z, 0.4 / std::sqrt(0.24), 1e-12);
+  EXPECT_THAT(profiles[1].sentence, Not(HasSubstr("take")));
+}
+
 TEST(Profile, WordsAreForPeople) {
   EXPECT_EQ(in_words({"ctr", "", 0.1234, 0.06, 1}), "click on 12% of what they see against 6.0%");
   EXPECT_EQ(in_words({"value_sum", "", 12345.6, 0.4237, 1}),

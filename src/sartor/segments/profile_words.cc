@@ -79,6 +79,10 @@ std::string_view topic_of(const Contrast& contrast) {
 }
 
 std::string in_words(const Contrast& contrast) {
+  if (contrast.feature == "took") {
+    return fmt::format("{} ({} against {})", contrast.word, percent(contrast.segment),
+                       percent(contrast.all));
+  }
   if (!contrast.word.empty()) {
     const char* how = contrast.z < 0            ? "less often"
                       : contrast.segment >= 0.5 ? "mostly"
