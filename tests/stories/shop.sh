@@ -41,7 +41,7 @@ has "decisions.jsonl" "$err"
 
 # Lists for a user, for many, for a stranger, and for a stranger with a history.
 run 0 sartor recommend . --user 17850 -k 10 --json
-check "len(j['items']) == 10 and j['user'] == '17850' and j['segment'] and j['route'] and j['model_version']"
+check "len(j['items']) == 10 and j['user'] == '17850' and all(j[k] for k in ('segment', 'route', 'model_version'))"
 printf '17850\n13047\nnobody-knows-me\n' > users.txt
 run 0 sartor recommend . --users-file users.txt -k 3
 check "j['user'] == 'nobody-knows-me' and len(j['items']) == 3"
