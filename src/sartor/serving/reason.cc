@@ -62,15 +62,15 @@ std::string Reasons::taken(ItemId item) const {
     if (interaction.time != kUntimed) moments.insert(interaction.time);
   }
   if (times == 0) return "";
-  if (moments.size() < 2) {
-    const double ago =
-        moments.empty() ? 0 : days_between(*moments.begin(), bundle_.catalogue.as_of());
-    return ago >= 1 ? fmt::format("taken before, {} ago", days(ago)) : "taken before";
-  }
+  const double ago =
+      moments.empty() ? 0 : days_between(*moments.rbegin(), bundle_.catalogue.as_of());
+  const std::string last = ago >= 1 ? fmt::format(", {} ago", days(ago)) : "";
+  if (times == 1) return "taken before" + last;
+  if (moments.size() < 2) return fmt::format("taken {} times{}", times, last);
   const double gap =
       days_between(*moments.begin(), *moments.rbegin()) / static_cast<double>(moments.size() - 1);
-  return gap < 0.5 ? fmt::format("taken {} times", times)
-                   : fmt::format("taken {} times, every {}", moments.size(), days(gap));
+  if (gap >= 1) return fmt::format("taken {} times, every {}", times, days(gap));
+  return fmt::format("taken {} times{}", times, last.empty() ? "" : ", last" + last.substr(1));
 }
 
 std::string Reasons::of(ItemId item) const {
