@@ -104,7 +104,8 @@ std::string sentence_of(const SegmentProfile& profile) {
     topics.push_back(topic);
     parts.push_back(in_words(contrast));
   }
-  return head + "; " + (parts.empty() ? "much like everybody" : join(parts, "; "));
+  if (parts.empty()) return head + std::string(kLikeEverybody);
+  return head + "; " + join(parts, "; ");
 }
 
 void finish(SegmentProfile& profile) {

@@ -65,6 +65,9 @@ void add_items_taken(const History& history, std::span<const std::uint32_t> rows
     if (taken.empty()) continue;
     std::vector<std::string> words;
     for (const Contrast& contrast : taken) words.push_back(in_words(contrast));
+    if (profile.sentence.ends_with(kLikeEverybody)) {
+      profile.sentence.resize(profile.sentence.size() - kLikeEverybody.size());
+    }
     profile.sentence += "; more often take " + join(words, ", ");
     profile.contrasts.insert(profile.contrasts.end(), taken.begin(), taken.end());
   }

@@ -8,6 +8,9 @@
 
 namespace sartor {
 
+// The sentence of a segment that nothing sets apart.
+inline constexpr std::string_view kLikeEverybody = "; much like everybody";
+
 // What a contrast is about, so that a sentence does not say the same twice: events, sessions and
 // groups are all "activity".
 std::string_view topic_of(const Contrast& contrast);
