@@ -80,3 +80,7 @@ for shell in bash zsh fish; do run 0 sartor completions $shell; has "recommend";
 bash -n <("$SARTOR" completions bash) || fail "bash completions do not parse"
 run 0 sartor config schema
 python3 -m json.tool < "$out" > /dev/null || fail "the schema is not JSON"
+
+# The documentation of the settings is what the program says.
+run 0 sartor config markdown
+same "$out" "$source_dir/docs/config.md"

@@ -65,7 +65,9 @@ bool Project::timed() const {
 
 Result<Table> Project::features(Origin origin, const Config& config, const Embedding* embedding,
                                 const Resources& resources) const {
-  SARTOR_ASSIGN(const FeatureSpace space, feature_space(data_, config.features));
+  SARTOR_ASSIGN(const FeatureSpace space,
+                feature_space(data_, config.features, config.clean.normalise_ctr,
+                              at(origin).history.as_of()));
   const History& history = at(origin).history;
   Table table = user_features(data_, events_by_user_, space, history.as_of(), resources);
   if (embedding != nullptr) SARTOR_TRY(add_embedding(*embedding, history, table, resources));

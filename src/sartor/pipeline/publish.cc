@@ -81,7 +81,8 @@ Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
                               .user_features = &features,
                               .item_attributes = &project.data().item_attributes},
                              users, items));
-  SARTOR_ASSIGN(const FeatureSpace space, feature_space(project.data(), facts.config->features));
+  SARTOR_ASSIGN(const FeatureSpace space, feature_space(project.data(), facts.config->features,
+                                                        facts.config->clean.normalise_ctr));
   TensorFile space_file;
   SARTOR_TRY(save_feature_space(space, space_file));
   SARTOR_TRY(folder.add("features.safetensors", space_file.to_bytes()));

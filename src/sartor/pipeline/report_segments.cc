@@ -20,7 +20,7 @@ Markup guard_cell(const Segment& segment) {
     Markup out;
     for (const Segment::Guard& guard : segment.guards) {
       if (!out.empty()) out += html("<br>");
-      out += html("{} {}<br><span class=\"soft\">{} {}, p {}</span>", guard.passed ? "✓" : "✗",
+      out += html("{} {}<br><span class=\"soft\">{} {}<br>p {}</span>", guard.passed ? "✓" : "✗",
                   guard.passed ? "held" : "not shown", guard.metric, gain(guard.gain),
                   probability(guard.p));
     }

@@ -105,7 +105,10 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
       SARTOR_ASSIGN(fitted.partition.of_user[o], made.assign(features[o]));
     }
     const auto& now = fitted.partition.of_user[0];
-    fitted.profiles = profiles_json(segment_profiles(features[0], now, made.names())).dump();
+    auto profiles = segment_profiles(features[0], known, now, made.names());
+    add_items_taken(project.at(Origin::validate).history, known, now, item_labels(project.data()),
+                    profiles);
+    fitted.profiles = profiles_json(profiles).dump();
     SARTOR_ASSIGN(fitted.stability,
                   stability_json(made, features[0], known, config.tuning.seed, resources));
     fitted.map = map_json(map_users(features[0], known, kMapUsers), now, made.names());

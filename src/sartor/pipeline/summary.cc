@@ -154,10 +154,13 @@ Json components_detail(const RunFacts& facts) {
   return components;
 }
 
+// Without its folder: a bundle does not tell where its makers keep their files.
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 Json sources_json(const IngestReport& ingest) {
   Json sources = Json::array();
   for (const FileReport& file : ingest.files) {
-    sources.push_back({{"file", file.file},
+    sources.push_back({{"file", file_name(file.file)},
                        {"rows", file.rows},
                        {"kept", file.kept},
                        {"not_kept", file.not_kept},
@@ -171,7 +174,7 @@ Json quarantine_json(const IngestReport& ingest) {
   Json entries = Json::array();
   for (std::size_t i = 0; i < std::min(kShown, ingest.quarantine.size()); ++i) {
     const QuarantineEntry& entry = ingest.quarantine[i];
-    entries.push_back({{"source", entry.source},
+    entries.push_back({{"source", file_name(entry.source)},
                        {"line", entry.line},
                        {"column", entry.column},
                        {"value", entry.value},

@@ -1,0 +1,119 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "sartor/base/files.h"
+#include "sartor/pipeline/cache.h"
+#include "sartor/pipeline/config.h"
+#include "sartor/pipeline/recipe.h"
+
+namespace sartor {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class StepCacheTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::remove_all(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+  const std::string folder_ = ::testing::TempDir() + "sartor_cache_test";
+};
+
+TEST_F(StepCacheTest, FindsWhatWasKeptAndNothingElse) {
+  const auto cache = StepCache::open(folder_);
+  ASSERT_TRUE(cache);
+  EXPECT_FALSE(cache->find("tune", "a"));
+  ASSERT_TRUE(cache->keep("tune", "a", {{"x", 1}}));
+  EXPECT_EQ(cache->find("tune", "a")->at("x"), 1);
+  EXPECT_FALSE(cache->find("tune", "b"));
+  EXPECT_FALSE(cache->find("tun", "a"));
+}
+
+TEST_F(StepCacheTest, AHalfWrittenResultIsNone) {
+  const auto cache = StepCache::open(folder_);
+  ASSERT_TRUE(write_file(folder_ + "/tune.a.json", "{\"x\": "));
+  EXPECT_FALSE(cache->find("tune", "a"));
+}
+
+TEST_F(StepCacheTest, KeepsThreeResultsOfAStepWithAllTheirFiles) {
+  const auto cache = StepCache::open(folder_);
+  for (int i = 0; i < 5; ++i) {
+    const std::string key = std::to_string(i);
+    fs::create_directories(cache->beside("tune", key, "models"));
+    ASSERT_TRUE(write_file(cache->beside("tune", key, "safetensors"), "bytes"));
+    ASSERT_TRUE(cache->keep("tune", key, {{"i", i}}));
+    // Ages differ by more than a clock's tick.
+    fs::last_write_time(folder_ + "/tune." + key + ".json",
+                        fs::file_time_type::clock::now() - std::chrono::hours(10 - i));
+  }
+  ASSERT_TRUE(cache->keep("tune-other", "0", {{"i", 0}}));
+  ASSERT_TRUE(cache->keep("tune", "5", {{"i", 5}}));
+  EXPECT_FALSE(cache->find("tune", "2"));
+  EXPECT_FALSE(fs::exists(cache->beside("tune", "2", "models")));
+  EXPECT_FALSE(fs::exists(cache->beside("tune", "2", "safetensors")));
+  EXPECT_TRUE(cache->find("tune", "3"));
+  EXPECT_TRUE(fs::exists(cache->beside("tune", "4", "models")));
+  EXPECT_TRUE(cache->find("tune-other", "0"));
+}
+
+Config good() {
+  Config config;
+  config.events.push_back({.files = {"a.csv"}, .user = "u", .item = "i", .time = "t"});
+  return config;
+}
+
+std::string wrong(const Config& config) {
+  const auto status = check_config(config);
+  return status ? "" : status.error().message;
+}
+
+TEST(CheckConfig, TakesTheDefaults) { EXPECT_EQ(wrong(good()), ""); }
+
+TEST(CheckConfig, NamesKeyValueAndWhatWasExpected) {
+  EXPECT_THAT(wrong(Config{}), HasSubstr("[[events]]"));
+  Config config = good();
+  config.events[0].time.clear();
+  EXPECT_THAT(wrong(config), HasSubstr("events[0].time"));
+  config = good();
+  config.split.cases = "windw";
+  EXPECT_THAT(wrong(config), HasSubstr("did you mean 'window'"));
+  config = good();
+  config.models.families = {"esae"};
+  EXPECT_THAT(wrong(config), HasSubstr("did you mean 'ease'"));
+  config = good();
+  config.tuning.shrink = {1.5};
+  EXPECT_THAT(wrong(config), HasSubstr("tuning.shrink: 1.5"));
+  config = good();
+  config.gate.guards = {{"recal@20", 0.1}};
+  EXPECT_THAT(wrong(config), HasSubstr("gate.guards.recal@20"));
+  config = good();
+  config.segments = {{.name = "rfm", .rules = {{"loyal", "events > 3"}}}};
+  config.tuning.importance = {{"loyl", 3}};
+  EXPECT_THAT(wrong(config), HasSubstr("did you mean 'loyal'"));
+}
+
+TEST(ConfigSchema, IsJsonThatRefusesUnknownKeys) {
+  const Json schema = Json::parse(config_schema());
+  EXPECT_EQ(schema.at("additionalProperties"), false);
+  EXPECT_EQ(schema["properties"]["gate"]["properties"]["min_users"]["type"], "integer");
+  EXPECT_EQ(schema["properties"]["events"]["type"], "array");
+  EXPECT_THAT(config_markdown(), HasSubstr("| `min_gain` | `0.005` |"));
+}
+
+TEST(PartitionRecipe, CountsOnlyGainsThatCouldBeProved) {
+  PartitionRecipe recipe{.name = "s"};
+  recipe.segments.push_back(
+      {.segment = "a", .adaptation = "blended", .gain = 0.02, .general = 0.2, .users = 100});
+  recipe.segments.push_back(
+      {.segment = "b", .adaptation = "blended", .gain = 0.04, .general = 0.1, .users = 50});
+  recipe.segments.push_back({.segment = "c", .gain = -0.01, .general = 0.1, .users = 50});
+  // Mean of general over all: (20 + 5 + 5) / 200 users; a alone gains 2 of 30.
+  EXPECT_NEAR(recipe.validate_gain({true, false, true}), 2.0 / 30, 1e-12);
+  EXPECT_NEAR(recipe.validate_gain({true, true, true}), 4.0 / 30, 1e-12);
+  EXPECT_EQ(recipe.validate_gain({false, false, false}), 0);
+}
+
+}  // namespace
+}  // namespace sartor
