@@ -182,8 +182,8 @@ class Forest {
 
   void numbers(const char* window, const Comparison& c, double at, double y) {
     label(at, y, "number start", text(window));
-    label(at + 98, y, "strong end", text(gain(c.gain)));
-    if (c.low && c.high) label(at + 108, y, "number start", text(interval(c.low, c.high)));
+    label(at + 104, y, "strong end", text(gain(c.gain)));
+    if (c.low && c.high) label(at + 113, y, "number start", text(interval(c.low, c.high)));
   }
 
   void row(const Segment& s, double y) {

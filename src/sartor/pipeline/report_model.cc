@@ -132,12 +132,13 @@ Agreement agreement(const Segment& segment) {
   const Comparison& test = segment.test;
   if (!confirm.difference || !test.gain || !confirm.gain) return Agreement::unknown;
   const double sign = *confirm.gain < 0 ? -1 : 1;
-  // Where confirm showed nothing, a change of sign is noise.
-  const auto proved = sign > 0 ? confirm.low : confirm.high;
-  if (!segment.adapted && !(proved && sign * *proved > 0)) return Agreement::unknown;
   if (sign * *test.gain < 0) {
     const auto bound = sign > 0 ? test.high : test.low;  // the bound that is nearest to confirm
-    return bound && sign * *bound < 0 ? Agreement::contradicts : Agreement::opposite;
+    if (bound && sign * *bound < 0) return Agreement::contradicts;
+    // Where neither window shows anything, a change of sign is noise.
+    const auto proved = sign > 0 ? confirm.low : confirm.high;
+    const bool noise = !segment.adapted && !(proved && sign * *proved > 0);
+    return noise ? Agreement::unknown : Agreement::opposite;
   }
   if (confirm.low && test.high && *test.high < *confirm.low) return Agreement::weaker;
   return Agreement::agrees;

@@ -37,6 +37,18 @@ Markup contrasts(const Json& profile, const std::string& name) {
   return table.done();
 }
 
+// The profile's sentence without "loyal: 412 users (9.6%); ", which the card says by itself.
+std::string rest_of(std::string sentence, const std::string& name, std::optional<double> users) {
+  const std::string head = name + ": " + counted(users, "user") + " (";
+  if (sentence.rfind(head, 0) != 0) return sentence;
+  const std::size_t end = sentence.find("); ", head.size());
+  if (end == std::string::npos) return "";
+  sentence.erase(0, end + 3);
+  sentence[0] =
+      sentence[0] >= 'a' && sentence[0] <= 'z' ? static_cast<char>(sentence[0] - 32) : sentence[0];
+  return sentence + ".";
+}
+
 Markup card(const Report& report, const Json& profile) {
   const std::string name = words(profile, "segment");
   const auto share = number(profile, "share");
@@ -47,7 +59,7 @@ Markup card(const Report& report, const Json& profile) {
                                    [&](const Segment& s) { return s.name == name; });
   Markup decision;
   if (served != report.segments.end()) decision = badge(*served);
-  const std::string sentence = words(profile, "sentence");
+  const std::string sentence = rest_of(words(profile, "sentence"), name, number(profile, "users"));
   return html("<article class=\"card\"><h3>{}{}</h3><p class=\"facts\">{} {}</p>{}{}{}</article>\n",
               swatch(look_of(report, name)), name, facts, decision, bar(share),
               sentence.empty() ? Markup() : html("<p>{}</p>", prose(sentence)),

@@ -14,9 +14,13 @@ Markup gain_cell(const Comparison& c) {
   return out;
 }
 
+std::string threshold_words(std::optional<double> threshold) {
+  return threshold && *threshold == 0 ? "none passed" : probability(threshold);
+}
+
 // The guards' own numbers, else what the reason gives away.
 Markup guard_cell(const Segment& segment) {
-  if (!segment.guards.empty()) {
+  if (segment.p && !segment.guards.empty()) {
     Markup out;
     for (const Segment::Guard& guard : segment.guards) {
       if (!out.empty()) out += html("<br>");
@@ -44,7 +48,7 @@ Markup decisions_table(const Report& report) {
     }
     table.row({text(s.name), badge(s), text(count(s.confirm.users)), gain_cell(s.confirm), test,
                text(gain(s.shrunk)), text(s.p ? probability(s.p) : "not tested"),
-               text(probability(s.threshold)), guard_cell(s)});
+               text(threshold_words(s.threshold)), guard_cell(s)});
   }
   return table.done();
 }

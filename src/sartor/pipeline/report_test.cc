@@ -114,6 +114,8 @@ TEST(Report, SaysWhichSegmentsAreBetterOffAndByHowMuch) {
   EXPECT_THAT(page, HasSubstr("<strong>+2.3%</strong> (95% interval +1.4% to +3.3%)"));
   EXPECT_THAT(page, HasSubstr("<b>+2.1%</b>"));  // .273 x .041 + .234 x .043
   EXPECT_THAT(page, HasSubstr("0 of 5"));
+  EXPECT_THAT(page,
+              HasSubstr("<p>171 events on average against 90.3; 31.2 per event against 18.9.</p>"));
   EXPECT_THAT(page, HasSubstr("Not proved, but worth a live experiment: <strong>lapsed</strong>"));
 }
 
@@ -156,7 +158,39 @@ TEST(Report, PutsTheWarningsOfARunIntoWordsBesideTheHeadline) {
                                 {{"code", "a_new_code"}, {"segment", "loyal"}}};
   const std::string page = page_of(run);
   EXPECT_LT(page.find("Even random segments gained"), page.find("id=\"segments\""));
-  EXPECT_THAT(page, HasSubstr("<strong>loyal</strong>: a_new_code"));
+  EXPECT_THAT(page, HasSubstr("a_new_code <span class=\"soft\">(<strong>loyal</strong>)</span>"));
+}
+
+TEST(Report, SaysWhenNoThresholdWasPassed) {
+  Json run = sample("general");
+  for (Json& segment : run["summary"]["segments"]) segment["threshold"] = 0.0;
+  const std::string page = page_of(run);
+  EXPECT_THAT(page, HasSubstr("none passed"));
+  EXPECT_THAT(page, Not(HasSubstr("&lt;0.0001")));
+}
+
+TEST(Report, FlagsATestThatSpeaksAgainstConfirm) {
+  report::Segment segment;
+  const auto window = [](double gain, double half) {
+    report::Comparison c;
+    c.difference = c.gain = gain;
+    c.low = gain - half;
+    c.high = gain + half;
+    return c;
+  };
+  segment.confirm = window(0.01, 0.02);
+  segment.test = window(-0.01, 0.02);  // both are noise
+  EXPECT_EQ(report::agreement(segment), report::Agreement::unknown);
+  segment.adapted = true;
+  EXPECT_EQ(report::agreement(segment), report::Agreement::opposite);
+  segment.adapted = false;
+  segment.test = window(-0.1, 0.02);
+  EXPECT_EQ(report::agreement(segment), report::Agreement::contradicts);
+  segment.confirm = window(0.1, 0.02);
+  segment.test = window(0.03, 0.02);
+  EXPECT_EQ(report::agreement(segment), report::Agreement::weaker);
+  segment.test = window(0.09, 0.02);
+  EXPECT_EQ(report::agreement(segment), report::Agreement::agrees);
 }
 
 // Puts the attack in the place of every string, and of the keys that come from the user.

@@ -215,27 +215,44 @@ bool is_note(const std::string& code) {
          code == "guard_hopeless";
 }
 
+// One warning of each code, with all the segments that it names.
+Markup given_warnings(const Json& given) {
+  std::vector<std::pair<std::string, Markup>> by_code;
+  std::size_t shown = 0;
+  for (const Json& warning : given) {
+    if (++shown > 30) break;
+    const std::string code = words(warning, "code");
+    const std::string segment = words(warning, "segment");
+    const std::string detail = words(warning, "detail");
+    Markup one;
+    if (!segment.empty()) one += html("<strong>{}</strong>", segment);
+    if (!detail.empty()) one += html("{}{}", segment.empty() ? "" : ": ", prose(detail));
+    auto same = std::find_if(by_code.begin(), by_code.end(),
+                             [&](const auto& entry) { return entry.first == code; });
+    if (same == by_code.end()) {
+      by_code.emplace_back(code, one);
+    } else {
+      same->second += html("; {}", one);
+    }
+  }
+  Markup out;
+  for (const auto& [code, where] : by_code) {
+    Markup body = prose(warning_words(code));
+    if (body.empty()) {
+      body = where;
+    } else if (!where.empty()) {
+      body += html(" <span class=\"soft\">({})</span>", where);
+    }
+    const bool mild = is_note(code);
+    out += notice(mild ? "note" : "warning", mild ? "Note." : "Warning.", body);
+  }
+  return out;
+}
+
 Markup warnings(const Report& report) {
   Markup out;
   const Json& given = at(report.summary, "warnings");
-  if (given.is_array()) {
-    std::size_t shown = 0;
-    for (const Json& warning : given) {
-      if (++shown > 30) break;
-      const std::string code = words(warning, "code");
-      const std::string meaning = warning_words(code);
-      const std::string segment = words(warning, "segment");
-      const std::string detail = words(warning, "detail");
-      Markup body;
-      if (!segment.empty()) body += html("<strong>{}</strong>: ", segment);
-      body += prose(meaning.empty() ? detail : meaning);
-      if (!meaning.empty() && !detail.empty()) {
-        body += html(" <span class=\"soft\">({})</span>", prose(detail));
-      }
-      const bool mild = is_note(code);
-      out += notice(mild ? "note" : "warning", mild ? "Note." : "Warning.", body);
-    }
-  }
+  if (given.is_array()) out += given_warnings(given);
   for (const Segment* segment : report.adapted()) {
     const Agreement verdict = agreement(*segment);
     if (verdict != Agreement::opposite && verdict != Agreement::contradicts) continue;
