@@ -36,8 +36,10 @@ std::vector<Component> read_components(const Report& report) {
   const Json& given = at(report.details, "components");
   if (given.is_array() && !given.empty()) {
     for (const Json& one : given) {
-      out.push_back({words(one, "name"), words(one, "family"),
-                     parameters_words(at(one, "parameters")), number(one, "weight"),
+      const std::string name = words(one, "name");
+      std::string parameters = parameters_words(at(one, "parameters"));
+      if (parameters.rfind(name + ", ", 0) == 0) parameters.erase(0, name.size() + 2);
+      out.push_back({name, words(one, "family"), parameters, number(one, "weight"),
                      number(one, "validate", report.metric), number(one, "test", report.metric)});
     }
   } else {
@@ -52,35 +54,43 @@ std::vector<Component> read_components(const Report& report) {
   return out;
 }
 
+Markup component_name(const Component& c) {
+  if (c.family.empty() || c.family == c.name) return text(c.name);
+  return html("{} <span class=\"soft\">{}</span>", c.name, c.family);
+}
+
+// The general model as the first line, in the same words as its components.
+Component general_line(const Report& report) {
+  const Json& general = at(report.summary, "general");
+  return {.name = "general",
+          .family = words(general, "family"),
+          .parameters = parameters_words(at(general, "parameters")),
+          .validate = number(general, "metrics", "validate", report.metric),
+          .test = number(general, "metrics", "test", report.metric)};
+}
+
 Markup components_table(const Report& report) {
-  const auto components = read_components(report);
-  if (components.empty()) return {};
-  const auto general = number(report.summary, "general", "metrics", "test", report.metric);
+  auto lines = read_components(report);
+  if (lines.empty()) return {};
+  const bool validated =
+      std::any_of(lines.begin(), lines.end(), [](const Component& c) { return c.validate; });
+  lines.insert(lines.begin(), general_line(report));
+  double most = 0;
+  for (const Component& c : lines) most = std::max(most, c.test.value_or(0));
   const auto users = number(report.details, "split", "test", "users");
-  double most = general.value_or(0);
-  for (const Component& c : components) most = std::max(most, c.test.value_or(0));
   Table table("The general model and its components alone: " + report.metric + " on test" +
               (users ? ", mean over " + counted(users, "user") : ""));
-  table.column("Model", Table::Kind::text).column("Test");
-  table.column("Weight").column("Validate").column("Parameters", Table::Kind::text);
-  const auto value = [&](std::optional<double> metric) {
-    return html("{}{}", significant(metric),
-                bar(metric && most > 0 ? std::optional(*metric / most) : std::nullopt));
-  };
-  table.row(
-      {html("general{}",
-            html(" <span class=\"soft\">{}</span>", words(report.summary, "general", "family"))),
-       value(general), Markup(),
-       text(significant(number(report.summary, "general", "metrics", "validate", report.metric))),
-       text(parameters_words(at(report.summary, "general", "parameters")))},
-      "total");
-  for (const Component& c : components) {
-    Markup name = text(c.name);
-    if (!c.family.empty() && c.family != c.name) {
-      name += html(" <span class=\"soft\">{}</span>", c.family);
-    }
-    table.row({name, value(c.test), text(significant(c.weight)), text(significant(c.validate)),
-               text(c.parameters)});
+  table.column("Model", Table::Kind::text).column("Test").column("Weight");
+  if (validated) table.column("Validate");
+  table.column("Parameters", Table::Kind::text);
+  for (const Component& c : lines) {
+    const auto share = c.test && most > 0 ? std::optional(*c.test / most) : std::nullopt;
+    const bool whole = &c == &lines.front();
+    std::vector<Markup> cells = {component_name(c), html("{}{}", significant(c.test), bar(share)),
+                                 whole ? Markup() : text(significant(c.weight))};
+    if (validated) cells.push_back(text(significant(c.validate)));
+    cells.push_back(text(c.parameters));
+    table.row(std::move(cells), whole ? "total" : "");
   }
   return table.done();
 }
@@ -109,7 +119,7 @@ Markup metrics_table(const Report& report) {
   }
   const Json& coverage = at(report.details, "coverage");
   if (coverage.is_object()) {
-    std::vector<Markup> cells = {text("coverage")};
+    std::vector<Markup> cells = {text("coverage@10")};
     for (const char* window : windows) cells.push_back(text(significant(number(coverage, window))));
     table.row(std::move(cells));
   }

@@ -32,7 +32,7 @@ main:focus{outline:none}
 header{padding:2rem 0 .9rem}
 header p{margin:0}
 .brand,.byline,nav,table,figcaption,.figures,.facts,.badge,.legend,.strip,details>summary,footer,svg text,
-.notices strong:first-child{font-family:var(--sans)}
+.notices li>strong:first-child{font-family:var(--sans)}
 .brand{font-size:.78rem;font-weight:600;letter-spacing:.09em;text-transform:uppercase;color:var(--soft)}
 .title{font-size:1.3rem;line-height:1.3;margin:.2rem 0 .3rem!important}
 .byline{list-style:none;margin:0;padding:0;font-size:.82rem;color:var(--soft);display:flex;flex-wrap:wrap;
@@ -62,8 +62,8 @@ letter-spacing:-.01em}
 .notices li{border-left:4px solid var(--accent);background:var(--note-tint);padding:.55rem .9rem;margin:.5rem 0;
 border-radius:0 4px 4px 0;font-size:1rem;line-height:1.5}
 .notices .warning{border-left-color:var(--warn);background:var(--warn-tint)}
-.notices strong:first-child{font-size:.86rem;margin-right:.25rem}
-.notices .warning strong:first-child{color:var(--warn)}
+.notices li>strong:first-child{font-size:.86rem;margin-right:.25rem}
+.notices .warning>strong:first-child{color:var(--warn)}
 .small,.scroll{margin:1.5rem 0;max-width:100%}
 .scroll{overflow-x:auto;background:linear-gradient(90deg,var(--paper) 30%,transparent) 0 0/2.5rem 100% no-repeat local,
 linear-gradient(270deg,var(--paper) 30%,transparent) 100% 0/2.5rem 100% no-repeat local,

@@ -92,7 +92,7 @@ constexpr auto kDefinitions = std::to_array<Words>({
      "Users put into random segments, with the same candidates, the same budget and a more "
      "sensitive "
      "gate. What random segments gain is not owed to the segmentation."},
-    {"Coverage", "The share of the eligible items that stand in at least one top-10 list."},
+    {"coverage@10", "The share of the eligible items that stand in at least one top-10 list."},
     {"Looks",
      "How many different gates have read this confirm window. The k-th has to pass at q divided "
      "by k squared."},
