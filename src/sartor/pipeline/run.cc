@@ -370,6 +370,8 @@ class Run {
     details["command"] = request_.command;
     details["timings"] = timings;
     details["peak_rss_mb"] = peak_rss_mb();
+    details["next"] = {"sartor recommend " + request_.workspace + " --user ID -k 10",
+                       "sartor serve " + request_.workspace + " --port 8080"};
     details["replay"] = "sartor replay " + published_.path;
     return details;
   }

@@ -193,18 +193,19 @@ Json tuning_detail(const RunFacts& facts) {
       curve.push_back({{"segment", name}, {"trial", t + 1}, {"best", best[t]}});
     }
   };
-  segments.push_back({{"segment", "general"},
-                      {"trials", facts.general->recipe.trials},
-                      {"importance", 1},
-                      {"share", 0.5}});
   add_curve("general", facts.general->curve);
   for (const SegmentRecipe& segment : chosen.segments) trials += segment.trials;
+  const auto share = [&](int part) {
+    return trials > 0 ? static_cast<double>(part) / trials : 0.0;
+  };
+  const int general = facts.general->recipe.trials;
+  segments.push_back(
+      {{"segment", "general"}, {"trials", general}, {"importance", 1}, {"share", share(general)}});
   for (const SegmentRecipe& segment : chosen.segments) {
-    segments.push_back(
-        {{"segment", segment.segment},
-         {"trials", segment.trials},
-         {"importance", segment.importance},
-         {"share", trials > 0 ? static_cast<double>(segment.trials) / trials : 0.0}});
+    segments.push_back({{"segment", segment.segment},
+                        {"trials", segment.trials},
+                        {"importance", segment.importance},
+                        {"share", share(segment.trials)}});
     add_curve(segment.segment, segment.curve);
   }
   return {{"trials", trials}, {"segments", segments}, {"curve", curve}};
@@ -302,7 +303,9 @@ Json details_json(const RunFacts& facts) {
           {"stability", stability},
           {"map", Json::parse(facts.segments->segmentations[facts.chosen].map)},
           {"tuning", tuning_detail(facts)},
-          {"tried", tried_detail(facts)}};
+          {"tried", tried_detail(facts)},
+          {"gate", config_json(facts.config->gate)},
+          {"sartor_version", SARTOR_VERSION}};
 }
 
 }  // namespace sartor
