@@ -13,8 +13,10 @@ struct NamedWindow {
   const char* name;
   JudgedWindow Backtest::*window;
 };
-constexpr NamedWindow kJudged[] = {
-    {"confirm", &Backtest::confirm}, {"test", &Backtest::test}, {"control", &Backtest::control}};
+constexpr NamedWindow kJudged[] = {{"validate", &Backtest::validate},
+                                   {"confirm", &Backtest::confirm},
+                                   {"test", &Backtest::test},
+                                   {"control", &Backtest::control}};
 
 std::span<const std::uint32_t> numbers(const std::vector<UserId>& ids) {
   return {reinterpret_cast<const std::uint32_t*>(ids.data()), ids.size()};

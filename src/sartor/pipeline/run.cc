@@ -66,8 +66,9 @@ class Run {
       SARTOR_TRY((this->*step.body)());
       if (request_.last_step == step.name) break;
     }
-    RunOutcome outcome{
-        .nothing_changed = !worked_, .bundle = published_.path, .report = report_path_};
+    RunOutcome outcome{.nothing_changed = !worked_ && !request_.last_step.empty(),
+                       .bundle = published_.path,
+                       .report = report_path_};
     if (verdict_) outcome.summary = full_summary().dump();
     if (!request_.rankings.empty() && verdict_)
       SARTOR_TRY(write_rankings(facts(), request_.rankings));
