@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/checksum.h"
@@ -181,6 +182,7 @@ TEST(Text, Utf8) {
 TEST(Text, Numbers) {
   EXPECT_EQ(with_thousands(1234567), "1,234,567");
   EXPECT_EQ(with_thousands(-12), "-12");
+  EXPECT_EQ(with_thousands(std::numeric_limits<long long>::min()), "-9,223,372,036,854,775,808");
   EXPECT_EQ(shortest(0.1), "0.1");
 }
 

@@ -87,7 +87,8 @@ std::string printable(std::string_view text, std::size_t most) {
 }
 
 std::string with_thousands(long long n) {
-  std::string digits = std::to_string(n < 0 ? -n : n);
+  std::string digits = std::to_string(n < 0 ? 0ULL - static_cast<unsigned long long>(n)
+                                            : static_cast<unsigned long long>(n));
   for (auto at = static_cast<long>(digits.size()) - 3; at > 0; at -= 3) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
