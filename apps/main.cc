@@ -1,9 +1,10 @@
 // sartor: a recommendation engine that tailors itself to user segments and proves that the
 // tailoring pays.
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 
+#include "sartor/base/text.h"
+#include "sartor/models/bench_kernels.h"
 #include "sartor/pipeline/config.h"
 #include "verbs.h"
 
@@ -132,6 +133,16 @@ int run_main(int argc, char** argv) {
   replay->add_option("bundle", bundle, "folder of a bundle, or a workspace")->required();
   add_common(*replay, flags, false);
   replay->callback([&] { exit_code = verb_replay(flags, bundle); });
+
+  std::string workload, arrays, made;
+  auto* bench = app.add_subcommand("bench", "time one kernel on arrays in NumPy's format");
+  bench->add_option("workload", workload, "one of " + join(model_benchmarks(), ", "))->required();
+  bench->add_option("--input", arrays, "folder with indptr.npy, indices.npy, values.npy, shape.npy")
+      ->required();
+  bench->add_option("--output", made, "folder for what the kernel made, as .npy");
+  add_common(*bench, flags, false);
+  bench->footer("Example: sartor bench ease --input csr --set regularization=300 --json");
+  bench->callback([&] { exit_code = verb_bench(flags, workload, arrays, made); });
 
   std::string what;
   auto* config =

@@ -11,7 +11,7 @@
 
 namespace sartor {
 
-// Exit codes; docs/cli.md.
+// Exit codes, as `sartor --help` says them.
 enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNothingToDo = 99 };
 
 // Flags that every verb takes.
@@ -51,6 +51,8 @@ struct RecommendFlags {
   int k = 10;
 };
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend);
+int verb_bench(const CommonFlags& flags, const std::string& workload, const std::string& input,
+               const std::string& output);
 int verb_serve(const CommonFlags& flags, int port, const std::string& host);
 
 // Shell completions for bash, zsh or fish; empty for another shell.

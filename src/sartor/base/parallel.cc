@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "sartor/base/progress.h"
+
 namespace sartor {
 namespace {
 
@@ -39,6 +41,14 @@ Status run_block(const std::function<Status(std::size_t, std::size_t)>& block, s
 }
 
 }  // namespace
+
+void Resources::begin_step(const std::string& what, std::size_t total) const {
+  if (progress != nullptr) progress->begin(what, total);
+}
+
+void Resources::advance(std::size_t done) const {
+  if (progress != nullptr) progress->advance(done);
+}
 
 Status parallel_for(const Resources& resources, std::size_t n, std::size_t grain,
                     const std::function<Status(std::size_t, std::size_t)>& block) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <string>
 
 #include "sartor/base/result.h"
 
@@ -21,6 +22,13 @@ struct Resources {
   bool is_cancelled() const {
     return cancelled != nullptr && cancelled->load(std::memory_order_relaxed);
   }
+
+  // To `progress`, if anybody listens: a step of `total` units begins (0: nobody knows how many),
+  // and some of them are done.
+  void begin_step(const std::string& what, std::size_t total = 0) const;
+  void advance(std::size_t done = 1) const;
+  // The same without a listener, for parts of a step that is counted in other units.
+  Resources quietly() const { return {.threads = threads, .cancelled = cancelled}; }
 };
 
 // Calls block(begin, end) for [0, n) cut into pieces of `grain` (the last may be shorter), on up to

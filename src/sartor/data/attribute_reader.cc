@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sartor/base/progress.h"
 #include "sartor/base/text.h"
 
 namespace sartor {
@@ -80,9 +79,6 @@ Status read_block(const SourceSetup& setup, const std::vector<KeyedSql>& wanted,
   if (name.text.empty()) {
     return Error{ErrorCode::config,
                  fmt::format("{}.{}: is missing: which column says it?", setup.block, name.key)};
-  }
-  if (place.resources.progress != nullptr) {
-    place.resources.progress->begin("read " + setup.block, 0);
   }
   SARTOR_ASSIGN(OpenSource source, open_source(setup, wanted, other_columns, place, report));
   Reader reader{source, facts, RowLedger(source, report), {}};

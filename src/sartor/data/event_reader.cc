@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 
-#include "sartor/base/progress.h"
 #include "sartor/base/text.h"
 
 namespace sartor {
@@ -34,7 +33,7 @@ class EventReader {
   EventReader(OpenSource& source, Time latest, EventLog& log, IngestReport& report)
       : source_(source), latest_(latest), log_(log), ledger_(source, report) {}
 
-  Status read(const EventSource& config) {
+  Status read(const EventSource& config, const Resources& resources) {
     find_places(config);
     auto rows = source_.db.query(source_.typed.select);
     if (!rows) return blame(source_.db, source_.expressions, rows.error());
@@ -42,7 +41,9 @@ class EventReader {
       const auto more = rows->next();
       if (!more) return blame(source_.db, source_.expressions, more.error());
       if (!*more) break;
+      const std::int64_t before = last_row_;
       SARTOR_TRY(read_chunk(*rows));
+      resources.advance(static_cast<std::size_t>(last_row_ - before));
     }
     for (FactColumn& column : log_.context) column.resize(log_.size());
     return {};
@@ -247,13 +248,10 @@ Status read_events(const EventSource& source, std::size_t index, double max_bad_
                           .types = source.types,
                           .time_zone = source.time_zone.empty() ? "UTC" : source.time_zone,
                           .max_bad_share = max_bad_share};
-  if (place.resources.progress != nullptr) {
-    place.resources.progress->begin("read " + setup.block, 0);
-  }
   SARTOR_ASSIGN(const auto wanted, wanted_of(source, setup.block));
   SARTOR_ASSIGN(OpenSource open, open_source(setup, wanted, false, place, report));
   EventReader reader(open, latest, log, report);
-  SARTOR_TRY(reader.read(source));
+  SARTOR_TRY(reader.read(source, place.resources));
   return reader.finish(max_bad_share);
 }
 

@@ -106,6 +106,7 @@ Result<OpenSource> open_source(const SourceSetup& setup, const std::vector<Keyed
   SARTOR_TRY(db.lock());
   SARTOR_ASSIGN(TypedSource typed,
                 type_source(db, table, setup.types, setup.time_zone, expressions));
+  place.resources.begin_step("reading " + setup.block, static_cast<std::size_t>(table.rows()));
   return OpenSource{std::move(db), std::move(table), std::move(typed), std::move(expressions)};
 }
 

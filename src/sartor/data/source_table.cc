@@ -387,10 +387,16 @@ Result<SourceTable> load_source(DuckDb& db, const SourceRequest& request,
     return Error{ErrorCode::config, request.block + ".files: name at least one file"};
   }
   Loader loader(db, request, scratch, resources, report, table);
+  std::vector<std::string> paths;
   for (const std::string& pattern : request.patterns) {
     auto files = expand_glob(pattern, request.folder);
     if (!files) return within(request.block + ".files", files.error());
-    for (const std::string& file : *files) SARTOR_TRY(loader.load(file));
+    paths.insert(paths.end(), files->begin(), files->end());
+  }
+  resources.begin_step("loading " + request.block, paths.size());
+  for (const std::string& path : paths) {
+    SARTOR_TRY(loader.load(path));
+    resources.advance();
   }
   return table;
 }

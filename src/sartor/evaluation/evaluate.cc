@@ -105,6 +105,7 @@ Result<Evaluation> evaluate(const Cases& cases, const History& history, const Sc
             result.values[m][c] = metric_value(options.metrics[m], list, cases.targets_of(c));
           }
         }
+        resources.advance(end - begin);
         return {};
       }));
   return result;

@@ -81,7 +81,14 @@ class Stop {
       : input_(input),
         view_(input.project->at(origin)),
         fitter_(view_.history, input.config->models),
-        resources_(resources) {}
+        listened_(resources),
+        resources_(resources.quietly()) {}
+
+  // The stop's work is told in fits and evaluations.
+  void begin(const std::string& what, std::size_t pieces) const {
+    listened_.begin_step(what, pieces);
+  }
+  void done() const { listened_.advance(); }
 
   const OriginView& view() const { return view_; }
   const Resources& resources() const { return resources_; }
@@ -165,7 +172,8 @@ class Stop {
   const BacktestInput& input_;
   const OriginView& view_;
   VariantFitter fitter_;
-  Resources resources_;
+  Resources listened_;   // to whoever wants to know
+  Resources resources_;  // for the pieces of work
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
@@ -218,6 +226,13 @@ class Party {
       : partition_(partition), recipe_(recipe), travellers_(travellers_of(recipe, seed)) {}
 
   bool empty() const { return travellers_.empty(); }
+  std::size_t winners() const {
+    return recipe_ == nullptr
+               ? 0
+               : static_cast<std::size_t>(std::count_if(
+                     recipe_->segments.begin(), recipe_->segments.end(),
+                     [](const SegmentRecipe& segment) { return segment.has_winner(); }));
+  }
 
   // Judges every winner on its segment's cases; `general` has been judged on all of them. With
   // `keep` the cases join what weights are refitted on later.
@@ -238,6 +253,7 @@ class Party {
     const auto by_segment = partition.cases_by_segment(cases);
     for (std::size_t s = 0; s < travellers_.size(); ++s) {
       if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
+      stop.done();
       const Traveller& traveller = travellers_[s];
       const auto users = partition.users_of(s, stop.view().history);
       SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
@@ -273,6 +289,7 @@ class Party {
       SARTOR_ASSIGN(auto blend,
                     stop.fitted(traveller, users, weights, folder_name(s, traveller.name)));
       out.push_back(std::move(blend));
+      stop.done();
     }
     return {};
   }
@@ -313,10 +330,16 @@ class Walk {
   Result<JudgedWindow> judge_at(Origin origin) {
     Stop stop(input_, origin, resources_);
     const Config& config = *input_.config;
+    const std::size_t components = origin == Origin::test ? general_.terms.size() : 0;
+    stop.begin(fmt::format("judging on {}", kOriginNames[static_cast<std::size_t>(origin)]),
+               3 + components + segments_.winners() +
+                   (origin == Origin::confirm ? control_.winners() : 0));
     const BlendPoint weights = weights_for(general_, {}, origin, config, metric_, resources_);
     SARTOR_ASSIGN(const Models models, stop.models(general_, {}));
+    stop.done();
     SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
     SARTOR_ASSIGN(const Evaluation general, stop.judge(*blend, stop.view().cases));
+    stop.done();
     if (origin == Origin::confirm && !control_.empty()) {
       SARTOR_ASSIGN(result_.control,
                     control_.judge(stop, origin, general, weights, config, metric_, false));
@@ -326,6 +349,7 @@ class Walk {
       SARTOR_TRY(judge_components(stop, models, weights));
     }
     SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
+    stop.done();
     general_.pools.push_back(std::move(pool));
     return segments_.judge(stop, origin, general, weights, config, metric_, true);
   }
@@ -336,17 +360,20 @@ class Walk {
       ComponentScore score{.variant = general_.terms[s].variant, .weight = weights.weight[s]};
       for (const Metric& metric : alone.metrics) score.test[metric.name()] = alone.mean(metric);
       result_.components.push_back(std::move(score));
+      stop.done();
     }
     return {};
   }
 
   Status fit_everything() {
     Stop stop(input_, Origin::everything, resources_);
+    stop.begin("fitting on everything", 1 + segments_.winners());
     const Config& config = *input_.config;
     const BlendPoint weights =
         weights_for(general_, {}, Origin::everything, config, metric_, resources_);
     SARTOR_ASSIGN(auto blend, stop.fitted(general_, {}, weights, "general"));
     result_.fitted.push_back(std::move(blend));
+    stop.done();
     return segments_.fit(stop, weights, config, metric_, result_.fitted);
   }
 

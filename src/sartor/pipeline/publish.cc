@@ -8,6 +8,7 @@
 #include "sartor/base/fields_json.h"
 #include "sartor/data/catalogue.h"
 #include "sartor/store/folder.h"
+#include "sartor/tuning/journal.h"
 
 namespace sartor {
 namespace {
@@ -92,6 +93,24 @@ Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
   return folder.add("embedding.safetensors", embedding_file.to_bytes());
 }
 
+// Every trial of the general search and of each segment's, segmentation by segmentation.
+std::string trials_log(const RunFacts& facts) {
+  std::vector<TrialStudy> studies{{"general", facts.general->search}};
+  const auto add = [&](const PartitionRecipe& recipe) {
+    for (const SegmentRecipe& segment : recipe.segments) {
+      for (const TrialSeries& series : segment.searches) {
+        std::string name = recipe.name + "/" + segment.segment + "/" + series.adaptation;
+        if (series.strength > 0) name += fmt::format(", strength {}", series.strength);
+        studies.push_back({std::move(name), series});
+      }
+    }
+  };
+  for (const PartitionRecipe& recipe : *facts.tried) add(recipe);
+  add(*facts.control);
+  return optuna_journal(studies, plan_variants(facts.config->models, facts.config->signal.repeat,
+                                               facts.project->timed()));
+}
+
 Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Resources& resources) {
   const Verdict& verdict = *facts.verdict;
   SARTOR_TRY(
@@ -100,6 +119,7 @@ Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Res
     SARTOR_TRY(folder.add("evidence/control.jsonl",
                           decisions_jsonl(verdict.control_input, verdict.control_result)));
   }
+  SARTOR_TRY(folder.add("evidence/trials.log", trials_log(facts)));
   SARTOR_ASSIGN(const std::string per_user, folder.place("evidence/per_user.parquet"));
   return write_per_user(verdict, per_user, resources);
 }

@@ -66,7 +66,7 @@ struct SegmentRecipe {
   int trials = 0;
   double importance = 1;
   std::vector<TriedRecipe> tried;
-  std::vector<double> curve;  // best value after each trial of the search for own weights
+  std::vector<TrialSeries> searches;  // every trial; the search for own weights first
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -84,7 +84,7 @@ struct SegmentRecipe {
         Field{"trials", &SegmentRecipe::trials, "spent"},
         Field{"importance", &SegmentRecipe::importance, "factor of its share of the budget"},
         Field{"tried", &SegmentRecipe::tried, "every candidate"},
-        Field{"curve", &SegmentRecipe::curve, "best value after each trial"});
+        Field{"searches", &SegmentRecipe::searches, "every trial"});
   }
   bool has_winner() const { return adaptation != "general"; }
 };

@@ -11,7 +11,6 @@
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
 #include "sartor/base/files.h"
-#include "sartor/base/progress.h"
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/ingest.h"
 #include "sartor/pipeline/backtest_file.h"
@@ -76,14 +75,13 @@ class Run {
   }
 
   // Runs `work` unless `step` has a result under `key`; either way the result.
-  Result<Json> cached(const std::string& step, const std::string& what, const std::string& key,
+  Result<Json> cached(const std::string& step, const std::string& key,
                       const std::function<Result<Json>()>& work) {
     const auto start = std::chrono::steady_clock::now();
     if (auto found = cache_->find(step, key)) {
       times_.push_back({step, seconds_since(start), true});
       return std::move(*found);
     }
-    if (resources_.progress != nullptr) resources_.progress->begin(what, 0);
     SARTOR_ASSIGN(Json result, work());
     SARTOR_TRY(cache_->keep(step, key, result));
     worked_ = true;
@@ -172,8 +170,7 @@ class Run {
       data = std::move(*ingested);
       return to_json(ingest_report_);
     };
-    SARTOR_ASSIGN([[maybe_unused]] const Json report,
-                  cached("ingest", "reading and checking the data", data_key_, work));
+    SARTOR_ASSIGN([[maybe_unused]] const Json report, cached("ingest", data_key_, work));
     if (!data) {
       SARTOR_ASSIGN(LoadedDataset loaded, load_dataset(tensors));
       ingest_report_ = std::move(loaded.report);
@@ -200,7 +197,7 @@ class Run {
       SARTOR_ASSIGN(segments_, segment_users(*project_, config_, resources_));
       return save_segment_step(*segments_, tensors);
     };
-    SARTOR_ASSIGN(const Json json, cached("segment", "finding segments", segment_key_, work));
+    SARTOR_ASSIGN(const Json json, cached("segment", segment_key_, work));
     if (!segments_) {
       SARTOR_ASSIGN(segments_, load_segment_step(json, tensors));
     }
@@ -223,8 +220,7 @@ class Run {
       SARTOR_ASSIGN(const GeneralTuning tuning, tuner.general());
       return general_tuning_json(tuning);
     };
-    SARTOR_ASSIGN(const Json general_json,
-                  cached("tune-general", "tuning the general blend", general_key_, general));
+    SARTOR_ASSIGN(const Json general_json, cached("tune-general", general_key_, general));
     SARTOR_ASSIGN(general_, general_tuning_from_json(general_json));
     for (const FittedSegmentation& fitted : segments_->segmentations) {
       SARTOR_ASSIGN(PartitionRecipe recipe, tune_partition(tuner, fitted.partition, segment_key_));
@@ -267,8 +263,7 @@ class Run {
       return config_json(recipe);
     };
     // One step per partition: a killed run goes on behind the last finished one.
-    SARTOR_ASSIGN(const Json json, cached("tune-" + step_word(partition.name),
-                                          "tailoring to " + partition.name, key, work));
+    SARTOR_ASSIGN(const Json json, cached("tune-" + step_word(partition.name), key, work));
     PartitionRecipe recipe;
     SARTOR_TRY(read_config(node_from_json(json), recipe, "recipe"));
     return recipe;
@@ -295,9 +290,7 @@ class Run {
       return save_backtest(made, eligible_items(project_->at(Origin::everything).history), tensors,
                            models_);
     };
-    SARTOR_ASSIGN(const Json json,
-                  cached("backtest", "judging on confirm and test, fitting on everything",
-                         backtest_key_, work));
+    SARTOR_ASSIGN(const Json json, cached("backtest", backtest_key_, work));
     SARTOR_ASSIGN(backtest_, load_backtest(json, tensors));
     return {};
   }
@@ -318,7 +311,7 @@ class Run {
 
   Status publish() {
     const auto start = std::chrono::steady_clock::now();
-    if (resources_.progress != nullptr) resources_.progress->begin("publishing", 0);
+    resources_.begin_step("publishing");
     const RunFacts all = facts();
     const Json summary = summary_json(all);
     const Json details = details_json(all);

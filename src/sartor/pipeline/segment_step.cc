@@ -68,9 +68,11 @@ std::vector<SegmentationConfig> configured(const Config& config) {
 }  // namespace
 
 Result<SegmentStep> segment_users(const Project& project, const Config& config,
-                                  const Resources& resources) {
+                                  const Resources& listened) {
   SegmentStep step;
   const auto configs = configured(config);
+  const Resources resources = listened.quietly();
+  listened.begin_step("finding segments", configs.size());
   const auto wanting =
       std::find_if(configs.begin(), configs.end(),
                    [](const SegmentationConfig& c) { return c.wants_embedding(); });
@@ -115,6 +117,7 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
     fitted.moved_share = moved_share(project.at(Origin::confirm).cases, fitted.partition.of_user[1],
                                      fitted.partition.of_user[2]);
     step.segmentations.push_back(std::move(fitted));
+    listened.advance();
   }
   return step;
 }

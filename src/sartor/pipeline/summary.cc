@@ -193,7 +193,7 @@ Json tuning_detail(const RunFacts& facts) {
       curve.push_back({{"segment", name}, {"trial", t + 1}, {"best", best[t]}});
     }
   };
-  add_curve("general", facts.general->curve);
+  add_curve("general", curve_of(facts.general->search.trials));
   for (const SegmentRecipe& segment : chosen.segments) trials += segment.trials;
   const auto share = [&](int part) {
     return trials > 0 ? static_cast<double>(part) / trials : 0.0;
@@ -206,7 +206,8 @@ Json tuning_detail(const RunFacts& facts) {
                         {"trials", segment.trials},
                         {"importance", segment.importance},
                         {"share", share(segment.trials)}});
-    add_curve(segment.segment, segment.curve);
+    if (!segment.searches.empty())
+      add_curve(segment.segment, curve_of(segment.searches.front().trials));
   }
   return {{"trials", trials}, {"segments", segments}, {"curve", curve}};
 }

@@ -69,13 +69,16 @@ Status Tuner::make_pool() {
   const OriginView& validate = project_.at(Origin::validate);
   std::vector<std::shared_ptr<const Model>> models;
   std::vector<const Model*> pointers;
+  resources_.begin_step("fitting components", plan_.variants.size());
   for (const VariantSpec& spec : plan_.variants) {
     SARTOR_ASSIGN(auto model, fitter_.fit(spec, resources_));
+    resources_.advance();
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
   const std::size_t depth = affordable_depth(static_cast<std::size_t>(config_.tuning.candidates),
                                              validate.cases.size(), plan_.variants.size());
+  resources_.begin_step("scoring validate's cases", validate.cases.size());
   SARTOR_ASSIGN(pool_, ScorePool::make(validate.cases, validate.history, pointers, depth,
                                        config_.signal.repeat, resources_));
   return {};
@@ -91,14 +94,15 @@ Result<GeneralTuning> Tuner::general() {
       .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2)),
       .patience = static_cast<std::size_t>(config_.tuning.patience),
       .seed = config_.tuning.seed};
+  resources_.begin_step("tuning the general blend", (kFolds + 1) * search.trials);
   SARTOR_ASSIGN(const FoldPoints starts,
                 first_points(cases, validate.fold, plan_.slots, metric_, resources_));
   SARTOR_ASSIGN(CrossFit fit,
                 cross_fit(cases, validate.fold, plan_.slots, starts, search, resources_));
-  GeneralTuning tuning{.points = fit.points, .curve = fit.best_after};
+  GeneralTuning tuning{.points = fit.points, .search = {"general", 0, std::move(fit.trials)}};
   tuning.recipe = {.terms = terms_of(fit.points[kFolds]),
                    .validate = mean(fit.values),
-                   .trials = static_cast<int>(fit.trials)};
+                   .trials = static_cast<int>(tuning.search.trials.size())};
   tuning.metrics[config_.gate.metric] = mean(fit.values);
   for (const auto& [name, margin] : config_.gate.guards) {
     SARTOR_ASSIGN(const Metric guard, parse_metric(name));
@@ -122,6 +126,10 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
   const auto budget = share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes,
                                    importance, kLeastTrials);
 
+  const std::size_t searches = 1 + config_.tuning.strengths.size();
+  resources_.begin_step(
+      "tailoring to " + partition.name,
+      searches * (kFolds + 1) * std::accumulate(budget.begin(), budget.end(), std::size_t{0}));
   PartitionRecipe recipe{.name = partition.name};
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
     const auto users = partition.users_of(s, validate.history);
@@ -165,7 +173,7 @@ Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users,
   }
   return ScorePool::make(subset(validate.cases, cases), validate.history, pointers,
                          static_cast<std::size_t>(config_.tuning.candidates), config_.signal.repeat,
-                         resources_);
+                         resources_.quietly());
 }
 
 std::vector<Term> Tuner::terms_of(const BlendPoint& point) const {
@@ -178,10 +186,10 @@ std::vector<Term> Tuner::terms_of(const BlendPoint& point) const {
 
 SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tuning,
                                const BlendPoint& general) const {
-  SegmentRecipe recipe{.segment = name,
-                       .general = mean(tuning.general),
-                       .trials = static_cast<int>(tuning.trials),
-                       .curve = tuning.best_after};
+  SegmentRecipe recipe{
+      .segment = name, .general = mean(tuning.general), .searches = tuning.searches};
+  for (const TrialSeries& series : tuning.searches)
+    recipe.trials += static_cast<int>(series.trials.size());
   const TriedCandidate* best = nullptr;
   for (const TriedCandidate& tried : tuning.tried) {
     recipe.tried.push_back({tried.candidate.label(), tried.gain, tried.low, tried.high});
@@ -206,12 +214,10 @@ SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tun
 
 Json general_tuning_json(const GeneralTuning& tuning) {
   Json points = Json::array();
-  for (const BlendPoint& point : tuning.points) {
-    points.push_back({{"choice", point.choice}, {"weight", point.weight}});
-  }
+  for (const BlendPoint& point : tuning.points) points.push_back(config_json(point));
   return {{"recipe", config_json(tuning.recipe)},
           {"points", points},
-          {"curve", tuning.curve},
+          {"search", config_json(tuning.search)},
           {"metrics", tuning.metrics}};
 }
 
@@ -219,10 +225,9 @@ Result<GeneralTuning> general_tuning_from_json(const Json& json) {
   GeneralTuning tuning;
   SARTOR_TRY(read_config(node_from_json(json.at("recipe")), tuning.recipe, "recipe"));
   for (std::size_t f = 0; f < tuning.points.size(); ++f) {
-    tuning.points[f].choice = json.at("points").at(f).at("choice").get<std::vector<std::size_t>>();
-    tuning.points[f].weight = json.at("points").at(f).at("weight").get<std::vector<float>>();
+    SARTOR_TRY(read_config(node_from_json(json.at("points").at(f)), tuning.points[f], "points"));
   }
-  tuning.curve = json.at("curve").get<std::vector<double>>();
+  SARTOR_TRY(read_config(node_from_json(json.at("search")), tuning.search, "search"));
   tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();
   return tuning;
 }

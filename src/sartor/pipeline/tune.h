@@ -28,7 +28,7 @@ struct Partition {
 struct GeneralTuning {
   BlendRecipe recipe;
   FoldPoints points;
-  std::vector<double> curve;
+  TrialSeries search;                     // that found points[kFolds]
   std::map<std::string, double> metrics;  // held-out means on validate
 };
 

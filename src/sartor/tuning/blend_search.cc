@@ -106,12 +106,14 @@ BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const 
   Random random(options.seed);
   BlendSearchResult result{
       .point = start, .value = mean(blend_values(cases, slots, start, options.metric, resources))};
+  result.trials.push_back({start, result.value});
   std::size_t since_gain = 0;
   double spread = options.spread;
-  while (result.trials < options.trials && since_gain < options.patience) {
+  while (result.trials.size() < options.trials && since_gain < options.patience) {
     const BlendPoint next = neighbour(result.point, slots, spread, options.change_variants, random);
     const double value = mean(blend_values(cases, slots, next, options.metric, resources));
-    ++result.trials;
+    result.trials.push_back({next, value});
+    resources.advance();
     ++since_gain;
     if (value > result.value) {
       result.value = value;
@@ -121,9 +123,16 @@ BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const 
     } else {
       spread = std::max(0.05, spread * 0.985);  // narrow down while nothing is found
     }
-    result.best_after.push_back(result.value);
   }
   return result;
+}
+
+std::vector<double> curve_of(std::span<const Trial> trials) {
+  std::vector<double> best;
+  for (const Trial& trial : trials) {
+    best.push_back(best.empty() ? trial.value : std::max(best.back(), trial.value));
+  }
+  return best;
 }
 
 BlendPoint shrink_to(const BlendPoint& own, const BlendPoint& general, double share) {

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "sartor/base/fields.h"
 #include "sartor/tuning/score_pool.h"
 
 namespace sartor {
@@ -24,6 +26,12 @@ struct BlendPoint {
   std::vector<float> weight;
 
   bool operator==(const BlendPoint&) const = default;
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"choice", &BlendPoint::choice, "position of the variant within each slot"},
+        Field{"weight", &BlendPoint::weight, "of each slot"});
+  }
 };
 
 // A case of a pool. A search may look at the cases of several windows at once, if their pools hold
@@ -35,19 +43,31 @@ struct PoolCase {
 
 struct BlendSearchOptions {
   Metric metric;
-  std::size_t trials = 200;
+  std::size_t trials = 200;     // at most, the start among them
   std::size_t patience = 80;    // stop after so many trials without a gain
   double spread = 0.7;          // standard deviation of the first steps in log weight
   bool change_variants = true;  // false: only weights move (a refit of a frozen recipe)
   std::uint64_t seed = 1;
 };
 
-struct BlendSearchResult {
+struct Trial {
   BlendPoint point;
   double value = 0;  // mean metric over the cases searched on
-  std::size_t trials = 0;
-  std::vector<double> best_after;  // the best mean after each trial, for the curve
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"point", &Trial::point, "the blend"},
+                           Field{"value", &Trial::value, "mean of the metric"});
+  }
 };
+
+struct BlendSearchResult {
+  BlendPoint point;
+  double value = 0;
+  std::vector<Trial> trials;  // in order; the first is the start
+};
+
+// The best value after each trial.
+std::vector<double> curve_of(std::span<const Trial> trials);
 
 // The point to start from without any other knowledge: in each slot the variant that is best alone,
 // equal weights.

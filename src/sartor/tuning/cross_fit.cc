@@ -21,12 +21,9 @@ Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std:
   SARTOR_TRY(parallel_for(resources, kFolds + 1, 1, [&](std::size_t f, std::size_t) -> Status {
     const auto kept = outside_fold(cases, fold, f);
     if (kept.empty()) return {};
-    BlendSearchResult found = search_blend(kept, slots, starts[f], options);
+    BlendSearchResult found = search_blend(kept, slots, starts[f], options, resources);
     result.points[f] = std::move(found.point);
-    if (f == kFolds) {
-      result.trials = found.trials;
-      result.best_after = std::move(found.best_after);
-    }
+    if (f == kFolds) result.trials = std::move(found.trials);
     return {};
   }));
   result.values = held_out_values(cases, fold, slots, result.points, options.metric);

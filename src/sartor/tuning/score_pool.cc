@@ -73,6 +73,7 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
           const auto allowed = allowed_items(eligible, query, repeat);
           parts[c] = pool_of_case(query, eligible, allowed, variants, depth, scores);
         }
+        resources.advance(end - begin);
         return {};
       }));
 

@@ -48,8 +48,7 @@ Status try_blended(const TailorInput& input, const TuningConfig& config, const R
   const auto cases = pool_cases(*input.pool, input.cases);
   SARTOR_ASSIGN(const CrossFit own,
                 cross_fit(cases, input.fold, input.slots, *input.general, input.search, resources));
-  tuning.trials += own.trials;
-  tuning.best_after = own.best_after;
+  tuning.searches.push_back({"blended", 0, own.trials});
   for (const double share : config.shrink) {
     const FoldPoints pulled = shrink_to(own.points, *input.general, share);
     judge(tuning, {.adaptation = "blended", .share = share, .own = own.points[kFolds]},
@@ -74,7 +73,7 @@ Status try_fine_tuned(const TailorInput& input, double strength, const Resources
   search.change_variants = false;
   SARTOR_ASSIGN(const CrossFit own,
                 cross_fit(cases, input.fold, slots, general, search, resources));
-  tuning.trials += own.trials;
+  tuning.searches.push_back({"fine_tuned", strength, own.trials});
   constexpr double kShare = 0.5;
   judge(tuning,
         {.adaptation = "fine_tuned",

@@ -32,11 +32,23 @@ struct TriedCandidate {
   double high = 0;
 };
 
+// The trials of one search, in order.
+struct TrialSeries {
+  std::string adaptation;  // "general", "blended", "fine_tuned"
+  double strength = 0;     // of fine-tuning
+  std::vector<Trial> trials;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"adaptation", &TrialSeries::adaptation, "that was searched for"},
+                           Field{"strength", &TrialSeries::strength, "of fine-tuning"},
+                           Field{"trials", &TrialSeries::trials, "in order"});
+  }
+};
+
 struct SegmentTuning {
   std::size_t cases = 0;
-  std::size_t trials = 0;
-  std::vector<double> best_after;  // the curve of the search for own weights
-  std::vector<double> general;     // general's values per case, held out
+  std::vector<TrialSeries> searches;  // the one for own weights first
+  std::vector<double> general;        // general's values per case, held out
   std::vector<TriedCandidate> tried;
   int chosen = -1;  // position in `tried` of the largest gain if that is > 0, else -1
 };

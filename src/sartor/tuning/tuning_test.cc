@@ -6,6 +6,7 @@
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
 #include "sartor/tuning/cross_fit.h"
+#include "sartor/tuning/journal.h"
 #include "sartor/tuning/tailor.h"
 #include "sartor/tuning/variants.h"
 
@@ -131,8 +132,11 @@ TEST(BlendSearch, PutsTheWeightWhereTheSignalIs) {
   EXPECT_GT(found.value, mean(blend_values(cases, slots, start, kNdcg)));
   EXPECT_GT(found.point.weight[0], found.point.weight[1]);
   EXPECT_LT(found.point.weight[2], 0.15f);
-  EXPECT_EQ(found.best_after.size(), found.trials);
-  EXPECT_TRUE(std::is_sorted(found.best_after.begin(), found.best_after.end()));
+  const auto curve = curve_of(found.trials);
+  EXPECT_EQ(curve.size(), found.trials.size());
+  EXPECT_TRUE(std::is_sorted(curve.begin(), curve.end()));
+  EXPECT_EQ(found.trials.front().point, start);
+  EXPECT_EQ(curve.back(), found.value);
 }
 
 TEST(BlendSearch, TakesTheBetterVariantOfASlotAndStopsEarly) {
@@ -145,7 +149,7 @@ TEST(BlendSearch, TakesTheBetterVariantOfASlotAndStopsEarly) {
   const auto found =
       search_blend(cases, slots, start, {.metric = kNdcg, .trials = 5000, .patience = 40});
   EXPECT_EQ(found.point.choice[0], 1u);
-  EXPECT_LT(found.trials, 5000u);
+  EXPECT_LT(found.trials.size(), 5000u);
 }
 
 TEST(CrossFit, JudgesEachUserByAFitThatNeverSawTheUser) {
@@ -226,4 +230,31 @@ TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {
 }
 
 }  // namespace
+
+TEST(Journal, IsWhatOptunaReads) {
+  VariantPlan plan{.variants = {{.slot = "popularity", .family = "popularity", .half_life_days = 7},
+                                {.slot = "popularity", .family = "popularity"},
+                                {.slot = "ease", .family = "ease", .regularization = 300}},
+                   .slots = {{"popularity", {0, 1}}, {"ease", {2}}}};
+  const Trial trial{.point = {.choice = {1, 0}, .weight = {0.25f, 0.75f}}, .value = 0.5};
+  const std::string journal = optuna_journal(
+      {{"general", {"general", 0, {trial}}}, {"rfm/loyal", {"fine_tuned", 2, {}}}}, plan);
+  EXPECT_EQ(
+      journal,
+      R"({"op_code":0,"worker_id":"sartor","study_name":"general","directions":[2]}
+{"op_code":2,"worker_id":"sartor","study_id":0,"user_attr":{"adaptation":"general"}}
+{"op_code":4,"worker_id":"sartor","study_id":0,"datetime_start":"1970-01-01T00:00:00+00:00",)"
+      R"("datetime_complete":"1970-01-01T00:00:00+00:00","state":1,"value":0.5,"values":null,)"
+      R"("distributions":{"popularity":"{\"name\":\"CategoricalDistribution\",\"attributes\":)"
+      R"({\"choices\":[\"popularity, half-life 7 days\",\"popularity, never fades\"]}}",)"
+      R"("popularity.weight":"{\"name\":\"FloatDistribution\",\"attributes\":{\"step\":null,)"
+      R"(\"low\":0.0,\"high\":1.0,\"log\":false}}","ease.weight":"{\"name\":)"
+      R"(\"FloatDistribution\",\"attributes\":{\"step\":null,\"low\":0.0,\"high\":1.0,)"
+      R"(\"log\":false}}"},"params":{"popularity":1,"popularity.weight":0.25,"ease.weight":0.75},)"
+      R"("user_attrs":{},"system_attrs":{},"intermediate_values":{}}
+{"op_code":0,"worker_id":"sartor","study_name":"rfm/loyal","directions":[2]}
+{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"adaptation":"fine_tuned","strength":2.0}}
+)");
+}
+
 }  // namespace sartor

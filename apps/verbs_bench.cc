@@ -1,0 +1,50 @@
+// bench.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "sartor/models/bench_kernels.h"
+#include "verbs.h"
+
+namespace sartor {
+namespace {
+
+// `--set key=value` as JSON: a number, true or false where it reads as one, else a text.
+Result<Json> settings_of(const std::vector<std::string>& assignments) {
+  Json settings = Json::object();
+  for (const std::string& assignment : assignments) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error{ErrorCode::config, "--set " + assignment + ": expected key=value"};
+    }
+    const std::string text = assignment.substr(equals + 1);
+    const Json value = Json::parse(text, nullptr, false);
+    settings[assignment.substr(0, equals)] =
+        value.is_number() || value.is_boolean() ? value : Json(text);
+  }
+  return settings;
+}
+
+}  // namespace
+
+int verb_bench(const CommonFlags& flags, const std::string& workload, const std::string& input,
+               const std::string& output) {
+  const auto settings = settings_of(flags.set);
+  if (!settings) return fail(settings.error());
+  const auto report = run_model_benchmark(workload, {.input = input, .output = output}, *settings,
+                                          resources_of(flags, nullptr));
+  if (!report) return fail(report.error());
+  if (flags.json) {
+    fmt::print("{}\n", report->dump());
+    return kDone;
+  }
+  for (const auto& [name, value] : report->items()) {
+    fmt::print("{:<16} {}\n", name,
+               value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
+               : value.is_string()     ? value.get<std::string>()
+                                       : value.dump());
+  }
+  return kDone;
+}
+
+}  // namespace sartor
