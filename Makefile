@@ -9,7 +9,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
 	  printf '  make %-11s %s\n' "$$name" "$$what"; done
 
-setup:  ## install what is missing to build (Debian packages, DuckDB)
+setup:  ## install what is missing to build (Debian packages, DuckDB, LightGBM)
 	@tools/setup.sh
 
 build: setup build/release/build.ninja  ## build/release/bin/sartor

@@ -1,4 +1,4 @@
-# Debian packages (tools/packages.txt) and DuckDB, which tools/setup.sh fetches into build/deps and checks.
+# Debian packages (tools/packages.txt), and what tools/setup.sh fetches into build/deps and checks.
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -19,7 +19,9 @@ add_library(openblas SHARED IMPORTED)
 set_target_properties(openblas PROPERTIES IMPORTED_LOCATION ${OPENBLAS_LIBRARY}
                       INTERFACE_INCLUDE_DIRECTORIES ${OPENBLAS_INCLUDE})
 
-set(SARTOR_DEPS ${CMAKE_SOURCE_DIR}/build/deps CACHE PATH "where tools/setup.sh put DuckDB")
+set(SARTOR_DEPS ${CMAKE_SOURCE_DIR}/build/deps CACHE PATH "where tools/setup.sh put DuckDB and LightGBM")
+add_library(lightgbm SHARED IMPORTED)
+set_target_properties(lightgbm PROPERTIES IMPORTED_LOCATION ${SARTOR_DEPS}/lightgbm/lib_lightgbm.so)
 add_library(duckdb SHARED IMPORTED)
 set_target_properties(duckdb PROPERTIES IMPORTED_LOCATION ${SARTOR_DEPS}/duckdb/libduckdb.so
                       INTERFACE_INCLUDE_DIRECTORIES ${SARTOR_DEPS}/duckdb)

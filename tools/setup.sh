@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes this machine able to build Sartor: the Debian packages of tools/packages.txt, and DuckDB in
-# build/deps. Installs only what is missing; a second call changes nothing and takes a moment.
+# Makes this machine able to build Sartor: the Debian packages of tools/packages.txt, and DuckDB and
+# LightGBM in build/deps. Installs only what is missing; a second call changes nothing and takes a moment.
 #   tools/setup.sh [GROUP…]      a group adds its packages: tools/setup.sh lint
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,11 @@ readonly duckdb_library_sum=1ef33048e12235115ac0d277a0aaccbb560e33248144f488b5ac
 readonly duckdb_header=duckdb@1.4.4
 readonly duckdb_header_sum=cbe6a827284375c5a646b8f27dbd3a00808ce8738b5bbb49c190cb1e08540281
 readonly duckdb=build/deps/duckdb
+
+# LightGBM 4.7 (gradient boosted trees), from its wheel; only its C interface is used.
+readonly lightgbm_wheel=lightgbm==4.7.0
+readonly lightgbm_sum=573d57e8a2c6290c2271b99b87afa7a802e796eafc9e8d66aefa0913cbc1616a
+readonly lightgbm=build/deps/lightgbm
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
@@ -72,41 +77,70 @@ install_packages() {
 
 has_sum() { printf '%s  %s\n' "$1" "$2" | sha256sum --check --status 2>/dev/null; }
 
-# The stamp names both sums, and is newer than both files: then they are as we checked them.
-duckdb_is_right() {
-  local stamp=$duckdb/stamp
-  [ -f "$stamp" ] && [ "$(<"$stamp")" = "$duckdb_library_sum $duckdb_header_sum" ] &&
-    [ -f $duckdb/libduckdb.so ] && [ ! $duckdb/libduckdb.so -nt "$stamp" ] &&
-    [ -f $duckdb/duckdb.h ] && [ ! $duckdb/duckdb.h -nt "$stamp" ]
+# is_right FOLDER SUMS FILE…: the stamp names the sums and is newer than the files: then they are as
+# we checked them.
+is_right() {
+  local folder=$1 sums=$2 file
+  shift 2
+  [ -f "$folder/stamp" ] && [ "$(<"$folder/stamp")" = "$sums" ] || return 1
+  for file in "$@"; do
+    [ -f "$folder/$file" ] && [ ! "$folder/$file" -nt "$folder/stamp" ] || return 1
+  done
 }
 
-stamp_duckdb() { printf '%s %s\n' $duckdb_library_sum $duckdb_header_sum >$duckdb/stamp; }
+# take FILE SUM PLACE WHERE-FROM: moves a fetched file to its place if it is the one we know.
+take() {
+  has_sum "$2" "$1" ||
+    die "$4: SHA-256 of $(basename "$1") is $(sha256sum "$1" | cut -d' ' -f1), expected $2; not used"
+  mv -f "$1" "$3"
+}
 
-# fetch PACKAGE MEMBER SUM NAME: one file of an npm package, checked, to $duckdb/NAME.
-fetch() {
-  local package=$1 member=$2 sum=$3 name=$4
-  if has_sum "$sum" "$duckdb/$name"; then return; fi
+# from_npm PACKAGE MEMBER SUM PLACE: one file of an npm package.
+from_npm() {
+  local package=$1 member=$2 sum=$3 place=$4 folder
+  if has_sum "$sum" "$place"; then return; fi
   say "fetching $package"
-  mkdir "$work/$name.d"
-  (cd "$work/$name.d" && npm pack --silent "$package" </dev/null >/dev/null) ||
+  folder=$(mktemp -d "$work/npm.XXXXXX")
+  (cd "$folder" && npm pack --silent "$package" </dev/null >/dev/null) ||
     die "npm could not fetch $package; is a registry reachable? (npm pack $package shows why)"
-  tar -xzf "$work/$name.d"/*.tgz -C "$work/$name.d" "$member" ||
-    die "$package holds no $member"
-  has_sum "$sum" "$work/$name.d/$member" ||
-    die "$package: SHA-256 of $member is $(sha256sum "$work/$name.d/$member" | cut -d' ' -f1), expected $sum; not used"
-  mv -f "$work/$name.d/$member" "$duckdb/$name"
+  tar -xzf "$folder"/*.tgz -C "$folder" "$member" || die "$package holds no $member"
+  take "$folder/$member" "$sum" "$place" "$package"
+}
+
+# from_wheel REQUIREMENT MEMBER SUM PLACE: one file of a Python wheel.
+from_wheel() {
+  local wheel=$1 member=$2 sum=$3 place=$4 folder
+  if has_sum "$sum" "$place"; then return; fi
+  say "fetching $wheel"
+  folder=$(mktemp -d "$work/wheel.XXXXXX")
+  pip3 download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --dest "$folder" \
+    "$wheel" </dev/null >/dev/null ||
+    die "pip could not fetch $wheel; is an index reachable? (pip3 download $wheel shows why)"
+  python3 -m zipfile -e "$folder"/*.whl "$folder" || die "$wheel is no wheel"
+  [ -f "$folder/$member" ] || die "$wheel holds no $member"
+  take "$folder/$member" "$sum" "$place" "$wheel"
 }
 
 fetch_duckdb() {
-  if duckdb_is_right; then return; fi
-  [ "$(uname -sm)" = "Linux x86_64" ] || die "only Linux on x86-64 is supported, this is $(uname -sm)"
+  if is_right $duckdb "$duckdb_library_sum $duckdb_header_sum" libduckdb.so duckdb.h; then return; fi
   mkdir -p $duckdb
-  work=$(mktemp -d "$PWD/build/deps/fetch.XXXXXX")  # beside its place, so that mv is atomic
-  trap 'rm -rf "$work"' EXIT
-  fetch $duckdb_library package/libduckdb.so $duckdb_library_sum libduckdb.so
-  fetch $duckdb_header package/src/duckdb/src/include/duckdb.h $duckdb_header_sum duckdb.h
-  stamp_duckdb
+  from_npm $duckdb_library package/libduckdb.so $duckdb_library_sum $duckdb/libduckdb.so
+  from_npm $duckdb_header package/src/duckdb/src/include/duckdb.h $duckdb_header_sum \
+    $duckdb/duckdb.h
+  printf '%s %s\n' $duckdb_library_sum $duckdb_header_sum >$duckdb/stamp
+}
+
+fetch_lightgbm() {
+  if is_right $lightgbm $lightgbm_sum lib_lightgbm.so; then return; fi
+  mkdir -p $lightgbm
+  from_wheel $lightgbm_wheel lightgbm/lib/lib_lightgbm.so $lightgbm_sum $lightgbm/lib_lightgbm.so
+  printf '%s\n' $lightgbm_sum >$lightgbm/stamp
 }
 
 install_packages "$@"
+[ "$(uname -sm)" = "Linux x86_64" ] || die "only Linux on x86-64 is supported, this is $(uname -sm)"
+mkdir -p build/deps
+work=$(mktemp -d "$PWD/build/deps/fetch.XXXXXX")  # beside its place, so that mv is atomic
+trap 'rm -rf "$work"' EXIT
 fetch_duckdb
+fetch_lightgbm

@@ -130,7 +130,9 @@ class History {
     return {rows + log_->begin[user.index()], rows + end_[user.index()]};
   }
   // Whether an event of any type named the item before as_of: only such items may be recommended.
-  bool seen(ItemId item) const { return log_->item_first_seen[item.index()] < as_of_; }
+  bool seen(ItemId item) const { return first_seen(item) < as_of_; }
+  // Over events of any type; may lie at or after as_of.
+  Time first_seen(ItemId item) const { return log_->item_first_seen[item.index()]; }
 
  private:
   const InteractionLog* log_ = nullptr;

@@ -57,10 +57,11 @@ class Blend final : public Model {
   Array<ItemId> eligible_;
 };
 
-Result<ModelPtr> component_of(const BlendPart& part, const ModelMap& components) {
+Result<ModelPtr> component_of(const BlendPart& part, const ModelMap& components,
+                              std::string_view family) {
   const auto fail = [&](const std::string& message) {
     return Error{ErrorCode::invalid_argument,
-                 fmt::format("blend: component '{}' {}", part.component, message)};
+                 fmt::format("{}: component '{}' {}", family, part.component, message)};
   };
   const auto found = components.find(part.component);
   if (found == components.end() || found->second == nullptr) {
@@ -79,18 +80,25 @@ Result<ModelPtr> assemble(const ModelMap& components, BlendConfig config, Array<
   if (eligible.empty()) {
     return Error{ErrorCode::invalid_argument, "blend: no item may be listed"};
   }
-  if (config.parts.empty()) return Error{ErrorCode::invalid_argument, "blend: no components"};
-  std::vector<ModelPtr> parts;
-  for (BlendPart& part : config.parts) {
-    if (part.half_life_days) part.half_life_days = normal_half_life(*part.half_life_days);
-    SARTOR_ASSIGN(ModelPtr model, component_of(part, components));
-    parts.push_back(std::move(model));
-  }
+  SARTOR_ASSIGN(std::vector<ModelPtr> parts, parts_of(components, config.parts, kFamily));
   return ModelPtr(
       std::make_shared<Blend>(std::move(parts), std::move(config), std::move(eligible)));
 }
 
 }  // namespace
+
+Result<std::vector<ModelPtr>> parts_of(const ModelMap& components, std::vector<BlendPart>& parts,
+                                       std::string_view family) {
+  if (parts.empty())
+    return Error{ErrorCode::invalid_argument, fmt::format("{}: no components", family)};
+  std::vector<ModelPtr> models;
+  for (BlendPart& part : parts) {
+    if (part.half_life_days) part.half_life_days = normal_half_life(*part.half_life_days);
+    SARTOR_ASSIGN(ModelPtr model, component_of(part, components, family));
+    models.push_back(std::move(model));
+  }
+  return models;
+}
 
 void standardise(std::span<float> scores, std::span<const ItemId> eligible) {
   if (eligible.empty()) return;

@@ -47,11 +47,16 @@ struct BlendConfig {
   }
 };
 
+// The models of parts, with their half-lives, which are brought into the configs' range. Fails with
+// `invalid_argument`, naming `family`, if there is no part or a component is unknown (naming the
+// nearest), null, has a weight that is not finite, or has no half-life where one is given.
+Result<std::vector<ModelPtr>> parts_of(const ModelMap& components, std::vector<BlendPart>& parts,
+                                       std::string_view family);
+
 // score = sum over parts, in their order, of weight * standardised score, over `eligible`
 // (ascending, not empty); kNotEligible for every other item. A part that does not know the query
-// counts 0; if none with a weight does, their guesses for a stranger are summed. Fails with
-// `invalid_argument` if a component is unknown (naming the nearest), null, or has no half-life
-// where one is given.
+// counts 0; if none with a weight does, their guesses for a stranger are summed. Fails like
+// parts_of.
 Result<ModelPtr> make_blend(const ModelMap& components, const BlendConfig& config,
                             std::vector<ItemId> eligible);
 

@@ -8,6 +8,7 @@
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/registry.h"
+#include "sartor/models/rerank.h"
 #include "sartor/models/test_world.h"
 
 namespace sartor {
@@ -20,20 +21,29 @@ constexpr std::uint32_t kItems = 60;
 
 class EveryModel : public ::testing::TestWithParam<std::string> {
  protected:
-  // The family fitted to `history`; a blend of two of them.
+  // The family fitted to `history`; a blend of two of them, or that blend put in order by trees.
   Result<ModelPtr> fit(const History& history, int threads) {
     const FitInput input{.history = &history};
     const Resources resources{.threads = threads};
-    if (GetParam() != "blend") {
+    if (!is_composed()) {
       return (*find_family(GetParam()))->fit(input, Json::object(), resources);
     }
     components_.clear();
     for (const char* name : {"popularity", "ease"}) {
       SARTOR_ASSIGN(components_[name], (*find_family(name))->fit(input, Json::object(), resources));
     }
-    return make_blend(components_, {{{"popularity", 0.3}, {"ease", 1, 20.0}}},
-                      eligible_items(history));
+    const std::vector<BlendPart> parts = {{"popularity", 0.3}, {"ease", 1, 20.0}};
+    if (GetParam() == "blend") return make_blend(components_, {parts}, eligible_items(history));
+    SARTOR_ASSIGN(Shortlister shortlister,
+                  make_shortlister(components_, {.parts = parts, .candidates = 20},
+                                   eligible_items(history), ItemFacts::make(history, 10, {})));
+    const Window window{history.as_of(), history.as_of() + 10 * kDay};
+    const Cases cases = window_cases(log_, window, false, false);
+    SARTOR_ASSIGN(const TreeRows rows, rerank_rows(shortlister, cases, history, 20, resources));
+    SARTOR_ASSIGN(Trees trees, fit_trees(rows, {.rounds = 10}, resources));
+    return make_rerank(std::move(shortlister), std::move(trees));
   }
+  bool is_composed() const { return GetParam() == "blend" || GetParam() == "rerank"; }
 
   static Query query_for(const History& history, std::uint32_t user) {
     return {UserId{user}, history.as_of(), history.of(UserId{user})};
@@ -121,7 +131,7 @@ TEST_P(EveryModel, AnotherHalfLifeSurvivesSavingAndLeavesTheFirstAlone) {
   const Query query = query_for(history_, 2);
   const auto before = scores_of(**model, query, kItems);
   const ModelPtr changed = (*model)->with_half_life(3);
-  if (GetParam() == "blend") {
+  if (is_composed()) {
     EXPECT_EQ(changed, nullptr);
     return;
   }
@@ -137,8 +147,8 @@ TEST_P(EveryModel, AnotherHalfLifeSurvivesSavingAndLeavesTheFirstAlone) {
 }
 
 TEST_P(EveryModel, RefusesALogOfNothing) {
-  const History before(log_, kUntimed + 1);  // the untimed rows are known
-  EXPECT_TRUE(fit(before, 1));
+  const History before(log_, kUntimed + 1);                       // the untimed rows are known
+  EXPECT_EQ(fit(before, 1).has_value(), GetParam() != "rerank");  // whose cases need times
   const InteractionLog empty = make_log(3, 5, {});
   const auto model = fit(History(empty, kDay), 1);
   ASSERT_FALSE(model);

@@ -11,6 +11,7 @@
 #include "sartor/models/item_knn.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
+#include "sartor/models/rerank.h"
 
 namespace sartor {
 namespace {
@@ -64,6 +65,11 @@ constexpr Family kFamilies[] = {
      .fields = fields_of<BlendConfig>,
      .fit = nullptr,
      .load = load_blend},
+    {.name = "rerank",
+     .help = "a blend's short list, put in order by trees (LambdaMART)",
+     .fields = fields_of<RerankConfig>,
+     .fit = nullptr,
+     .load = load_rerank},
 };
 
 }  // namespace

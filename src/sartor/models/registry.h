@@ -15,8 +15,9 @@ struct Family {
   std::string_view help;
   // Its parameters: [{"name", "default", "low", "high", "scale", "help"}, …].
   Json (*fields)();
-  // Reads and checks the config, {} for the defaults; null for `blend`, which is made from fitted
-  // components (blend.h). Fails with `config` or as the family's own fit.
+  // Reads and checks the config, {} for the defaults; null for `blend` and `rerank`, which are
+  // made from fitted components (blend.h, rerank.h). Fails with `config` or as the family's own
+  // fit.
   Result<ModelPtr> (*fit)(const FitInput& input, const Json& config, const Resources& resources);
   Result<ModelPtr> (*load)(const TensorFile& file, const ModelMap& components);
 };

@@ -44,24 +44,25 @@ void load_one(const std::string& root, const std::string& name, const ModelMap& 
   }
 }
 
-// Everything under models/; blends last, for they name the others.
+// Everything under models/: first what stands alone, then re-rankers, then blends, for these name
+// the others.
 Result<Loaded> load_models(const std::string& root) {
-  std::vector<std::string> components;
-  std::vector<std::string> blends;
+  std::vector<std::string> alone, rerankers, blends;
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(root, error)) {
     if (entry.path().filename() != "model.json") continue;
     const std::string folder = entry.path().parent_path().string();
     const std::string name = fs::path(folder).lexically_relative(root).string();
     const auto json = read_json(entry.path().string());
-    const bool is_blend = json && text_in(*json, "family") == "blend";
-    (is_blend ? blends : components).push_back(name);
+    const std::string family = json ? text_in(*json, "family") : "";
+    (family == "blend" ? blends : family == "rerank" ? rerankers : alone).push_back(name);
   }
   if (error) return Error{ErrorCode::io, fmt::format("{}: {}", root, error.message())};
   Loaded loaded;
-  for (const std::string& name : components) load_one(root, name, {}, loaded);
-  const ModelMap known = loaded.models;
-  for (const std::string& name : blends) load_one(root, name, known, loaded);
+  for (const auto* names : {&alone, &rerankers, &blends}) {
+    const ModelMap known = loaded.models;
+    for (const std::string& name : *names) load_one(root, name, known, loaded);
+  }
   return loaded;
 }
 
