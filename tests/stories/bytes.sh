@@ -1,14 +1,15 @@
 # The same inputs and seed give the same bundle bytes with 1 and 2 threads, and after a kill.
 . "$(dirname "$0")/lib.sh"
-for name in one two killed; do mkdir $name && cp "$(example online-retail)"/* $name/; done
-quick="--set tuning.trials=40 --set models.ease_regularization=[300]"
+for name in one two killed; do small_shop $name; done
+quick="--set tuning.trials=60 --set tuning.strengths=[1] --set models.trees.rounds=40 --set gate.min_users=60
+       --set models.ease_regularization=[300] --set split.earlier=2"
 
 run 0 sartor run one -q --threads 1 $quick
 run 0 sartor run two -q --threads 2 $quick
 same one/bundles/current/ two/bundles/current/
 
 # Killed again and again, a run goes on behind its last finished step.
-for wait in 2 3 4 5; do
+for wait in 1 2 3 4; do
   "$SARTOR" run killed -q --threads 2 $quick >/dev/null 2>&1 &
   pid=$!
   sleep $wait

@@ -11,6 +11,7 @@
 #   check EXPRESSION [FILE] expects such an expression to be true
 #   same FILE FILE          equal bytes (or equal trees)
 #   example NAME            prints examples/NAME's folder
+#   small_shop FOLDER       the Online Retail example with every fourth customer, ready to be run
 #   skip WHY                ends the story as skipped
 set -uo pipefail
 
@@ -50,6 +51,11 @@ has() { grep -qF -e "$1" "${2:-$out}" || fail "'$1' is not in $(basename "${2:-$
 has_not() { if grep -qF -e "$1" "${2:-$out}"; then fail "'$1' is in $(basename "${2:-$out}")"; fi; }
 same() { diff -rq "$1" "$2" >"$err" 2>&1 || fail "$1 and $2 differ"; }
 example() { printf '%s\n' "$source_dir/examples/$1"; }
+small_shop() {
+  mkdir -p "$1" && cp "$source_dir/examples/online-retail"/* "$1"
+  sed -i "s/'^\[0-9\]')\"/'^[0-9]') AND CustomerID % 4 = 0\"/" "$1/sartor.toml"
+  grep -q '% 4 = 0' "$1/sartor.toml" || fail "the example's keep has changed"
+}
 
 json() {
   python3 - "$1" "${2:-$out}" <<'PY'

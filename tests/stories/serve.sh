@@ -1,7 +1,7 @@
 # The server gives the list that `recommend` gives, and answers errors as problem documents.
 . "$(dirname "$0")/lib.sh"
-cp "$(example online-retail)"/* .
-run 0 sartor run . -q --set tuning.trials=20 --set "models.ease_regularization=[300]"
+small_shop .
+run 0 sartor run . -q --set tuning.trials=20 --set models.ease_regularization=[300] --set split.earlier=2
 run 2 sartor serve . --host 0.0.0.0 --port 0
 has "key" "$err"
 
@@ -24,10 +24,10 @@ except ValueError:
     print(body)
 PY
 }
-run 0 get "/v1/recommendations?user=17850&k=10" 200
-check "bool(j['exposure']) and j['user'] == '17850'"
+run 0 get "/v1/recommendations?user=14096&k=10" 200
+check "bool(j['exposure']) and j['user'] == '14096'"
 items=$(json "j['items']")
-run 0 sartor recommend . --user 17850 -k 10 --json
+run 0 sartor recommend . --user 14096 -k 10 --json
 [ "$(json "j['items']")" = "$items" ] || fail "server and recommend disagree"
 run 0 get "/v1/recommendations?k=10&user=a-stranger" 200
 run 0 get "/v1/similar-items?item=85123A&k=5" 200

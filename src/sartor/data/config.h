@@ -183,6 +183,7 @@ struct SplitConfig {
   double validate = 0.1;  // shares, used where no date is given
   double confirm = 0.2;
   double test = 0.1;
+  int earlier = 4;
   std::string cases = "window";
 
   static constexpr auto fields() {
@@ -197,6 +198,9 @@ struct SplitConfig {
         Field{"confirm", &SplitConfig::confirm, 0, 0.9, Scale::fixed,
               "share of the positives in confirm"},
         Field{"test", &SplitConfig::test, 0, 0.9, Scale::fixed, "share of the positives in test"},
+        Field{"earlier", &SplitConfig::earlier, 0, 100, Scale::fixed,
+              "windows as long as validate and before it, whose cases weights and trees are fitted "
+              "on, as far as the log reaches"},
         Field{"cases", &SplitConfig::cases,
               "window: one case per user with a positive in the window, as of its start"});
   }

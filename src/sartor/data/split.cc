@@ -94,6 +94,15 @@ Result<Split> make_split(const InteractionLog& log, const SplitConfig& config) {
   split.confirm.until = split.test.from;
   SARTOR_TRY(check({{"validate", split.validate}, {"confirm", split.confirm}, {"test", split.test}},
                    times, times.size() < log.rows.size()));
+  // An earlier window needs at least its own length of log before it, to learn from.
+  const Time length = split.validate.until - split.validate.from;
+  for (Time until = split.validate.from;
+       split.earlier.size() < static_cast<std::size_t>(config.earlier) &&
+       until - 2 * length >= times.front();
+       until -= length) {
+    split.earlier.push_back({until - length, until});
+  }
+  std::reverse(split.earlier.begin(), split.earlier.end());
   return split;
 }
 

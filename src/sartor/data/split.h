@@ -1,7 +1,7 @@
 // The rolling origin: train | validate | confirm | test, in time.
 #pragma once
 
-#include <array>
+#include <vector>
 
 #include "sartor/base/result.h"
 #include "sartor/data/config.h"
@@ -19,6 +19,7 @@ struct Split {
   Window validate;
   Window confirm;
   Window test;
+  std::vector<Window> earlier;  // before validate and as long, in time order
 };
 
 // Dates where they are given, else shares of the timed positives, latest last. Fails with `config`

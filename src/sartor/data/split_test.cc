@@ -26,6 +26,19 @@ TEST(Split, SharesOfThePositivesLatestLast) {
   EXPECT_EQ(split->test.until, *parse_time("2021-04-10") + 1);
 }
 
+TEST(Split, EarlierWindowsReachAsFarAsTheLogTeaches) {
+  // 60 days before validate, which is ten long: the earliest window must leave ten to learn from.
+  auto split = make_split(daily(100), {});
+  ASSERT_EQ(split->earlier.size(), 4u);
+  EXPECT_EQ(split->earlier.back().until, split->validate.from);
+  EXPECT_EQ(format_time(split->earlier.front().from), "2021-01-21T00:00:00Z");
+  split = make_split(daily(100), {.earlier = 100});
+  ASSERT_EQ(split->earlier.size(), 5u);
+  EXPECT_EQ(format_time(split->earlier.front().from), "2021-01-11T00:00:00Z");
+  EXPECT_EQ(split->earlier[0].until, split->earlier[1].from);
+  EXPECT_TRUE(make_split(daily(100), {.earlier = 0})->earlier.empty());
+}
+
 TEST(Split, DatesWinOverShares) {
   const auto split = make_split(
       daily(100),

@@ -51,20 +51,18 @@ struct Traveller {
   std::vector<Term> terms;  // of the recipe
   double share = 1;         // of own weights against general's
   double strength = 0;
-  std::uint64_t seed = 1;
   std::vector<ScorePool> pools;
 
   bool is_general() const { return name.empty(); }
+  // A general model with a re-ranker in it keeps its weights: it is the trees that are refitted.
+  bool has_fixed_weights() const {
+    return is_general() && std::any_of(terms.begin(), terms.end(), [](const Term& term) {
+             return term.variant.family == "rerank" && term.weight > 0;
+           });
+  }
 };
 
 // Names of folders in the bundle.
-std::string component_name(const VariantSpec& spec, const std::string& prefix) {
-  std::string name = prefix + spec.family;
-  if (spec.regularization > 0) name += fmt::format("-{}", spec.regularization);
-  if (spec.neighbours > 0) name += fmt::format("-{}-{}", spec.neighbours, spec.shrinkage);
-  return name;
-}
-
 std::string folder_name(std::size_t segment, const std::string& name) {
   std::string folder = fmt::format("segment-{}-", segment + 1);
   for (const char c : name) {
@@ -89,6 +87,13 @@ class Stop {
     listened_.begin_step(what, pieces);
   }
   void done() const { listened_.advance(); }
+
+  // Trees for the re-ranker, fitted on what was known at this stop.
+  void use(const RerankPlan& plan) { fitter_.use(std::make_shared<const RerankPlan>(plan)); }
+  // What trees of later stops are fitted on.
+  Result<TreeRows> training_rows(const RerankPlan& plan) {
+    return sartor::training_rows(plan, view_, *input_.config, fitter_, resources_);
+  }
 
   const OriginView& view() const { return view_; }
   const Resources& resources() const { return resources_; }
@@ -115,10 +120,15 @@ class Stop {
     FittedBlend blend{
         .name = name, .segment = traveller.name, .terms = with_weights(traveller.terms, weights)};
     for (const Term& term : blend.terms) {
+      if (term.weight == 0) continue;
       const bool own = traveller.strength > 0 && can_be_fine_tuned(term.variant);
-      const std::string component = component_name(term.variant, own ? name + "-" : "");
+      const std::string prefix = own ? name + "-" : "";
+      const std::string component = prefix + term.variant.component();
       BlendPart part{.component = component, .weight = term.weight};
-      if (own) {
+      if (term.variant.family == "rerank") {
+        SARTOR_ASSIGN(blend.components[component], fitter_.rerank(users, traveller.strength, prefix,
+                                                                  blend.components, resources_));
+      } else if (own) {
         SARTOR_ASSIGN(blend.components[component],
                       fitter_.fit_for(users, traveller.strength, term.variant, resources_));
       } else {
@@ -127,6 +137,7 @@ class Stop {
       }
       blend.config.parts.push_back(std::move(part));
     }
+    for (const auto& [component, model] : blend.components) blend.models.push_back(component);
     return blend;
   }
 
@@ -179,24 +190,25 @@ class Stop {
 
 // The weights with which a traveller enters the next window: refitted on the windows behind it,
 // except at the first stop behind validate, where the recipe's own weights are just that.
-BlendPoint weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
-                       const Config& config, const Metric& metric, const Resources& resources) {
+Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
+                               const Config& config, const Metric& metric,
+                               const Resources& resources) {
   BlendPoint own = point_of(traveller.terms);
   const bool refit = origin == Origin::test || origin == Origin::everything;
   std::vector<PoolCase> cases;
   for (const ScorePool& pool : traveller.pools) {
     for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
   }
-  if (refit && !cases.empty() && (traveller.is_general() || traveller.share > 0)) {
+  if (refit && !cases.empty() && !traveller.has_fixed_weights() &&
+      (traveller.is_general() || traveller.share > 0)) {
     const auto slots = single_slots(traveller.terms.size());
     const BlendSearchOptions search{
         .metric = metric,
         .trials = static_cast<std::size_t>(std::max(1, config.tuning.trials / 4)),
-        .patience = static_cast<std::size_t>(std::max(1, config.tuning.patience / 2)),
-        .spread = 0.3,
-        .change_variants = false,
-        .seed = traveller.seed};
-    own = search_blend(cases, slots, own, search, resources).point;
+        .reach = 1.5,
+        .change_variants = false};
+    SARTOR_ASSIGN(const auto found, search_blend(cases, slots, own, search, resources));
+    own = found.point;
   }
   return traveller.is_general() ? own : shrink_to(own, general, traveller.share);
 }
@@ -208,13 +220,11 @@ MetricValues values_of(const Evaluation& evaluation) {
   return values;
 }
 
-std::vector<Traveller> travellers_of(const PartitionRecipe* recipe, std::uint64_t seed) {
+std::vector<Traveller> travellers_of(const PartitionRecipe* recipe) {
   std::vector<Traveller> travellers;
   if (recipe == nullptr) return travellers;
-  for (std::size_t s = 0; s < recipe->segments.size(); ++s) {
-    const SegmentRecipe& segment = recipe->segments[s];
-    travellers.push_back(
-        {segment.segment, segment.own, segment.share, segment.strength, seed + 1 + s, {}});
+  for (const SegmentRecipe& segment : recipe->segments) {
+    travellers.push_back({segment.segment, segment.own, segment.share, segment.strength, {}});
   }
   return travellers;
 }
@@ -222,8 +232,8 @@ std::vector<Traveller> travellers_of(const PartitionRecipe* recipe, std::uint64_
 // One partition's segments on the way.
 class Party {
  public:
-  Party(const PartitionInTime* partition, const PartitionRecipe* recipe, std::uint64_t seed)
-      : partition_(partition), recipe_(recipe), travellers_(travellers_of(recipe, seed)) {}
+  Party(const PartitionInTime* partition, const PartitionRecipe* recipe)
+      : partition_(partition), recipe_(recipe), travellers_(travellers_of(recipe)) {}
 
   bool empty() const { return travellers_.empty(); }
   std::size_t winners() const {
@@ -257,8 +267,8 @@ class Party {
       const Traveller& traveller = travellers_[s];
       const auto users = partition.users_of(s, stop.view().history);
       SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
-      const BlendPoint weights =
-          weights_for(traveller, general_weights, origin, config, metric, stop.resources());
+      SARTOR_ASSIGN(const BlendPoint weights, weights_for(traveller, general_weights, origin,
+                                                          config, metric, stop.resources()));
       SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
       const Cases own_cases = subset(cases, by_segment[s]);
       SARTOR_ASSIGN(const Evaluation evaluation, stop.judge(*blend, own_cases));
@@ -284,8 +294,9 @@ class Party {
       if (!recipe_->segments[s].has_winner()) continue;
       const Traveller& traveller = travellers_[s];
       const auto users = partition.users_of(s, stop.view().history);
-      const BlendPoint weights = weights_for(traveller, general_weights, Origin::everything, config,
-                                             metric, stop.resources());
+      SARTOR_ASSIGN(const BlendPoint weights,
+                    weights_for(traveller, general_weights, Origin::everything, config, metric,
+                                stop.resources()));
       SARTOR_ASSIGN(auto blend,
                     stop.fitted(traveller, users, weights, folder_name(s, traveller.name)));
       out.push_back(std::move(blend));
@@ -314,9 +325,10 @@ class Walk {
       : input_(input),
         resources_(resources),
         metric_(parse_metric(input.config->gate.metric).value()),
-        general_{"", input.general->recipe.terms, 1, 0, input.config->tuning.seed, {}},
-        segments_(input.partition, input.recipe, input.config->tuning.seed),
-        control_(input.control, input.control_recipe, input.config->tuning.seed + 1000) {}
+        general_{"", input.general->recipe.terms, 1, 0, {}},
+        segments_(input.partition, input.recipe),
+        control_(input.control, input.control_recipe),
+        rows_(input.general->rows) {}
 
   Result<Backtest> run() {
     SARTOR_ASSIGN(result_.validate, judge_at(Origin::validate));
@@ -327,14 +339,35 @@ class Walk {
   }
 
  private:
+  // The re-ranker as of `origin`: validate has the trees it was chosen with.
+  Status fit_trees(Stop& stop, Origin origin) {
+    const GeneralTuning& general = *input_.general;
+    if (!general.has_rerank()) return {};
+    Trees trees = general.trees;
+    if (origin != Origin::validate) {
+      SARTOR_ASSIGN(trees, fit_recent_trees(rows_, *input_.config,
+                                            fmt::format("fitting trees for {}", name_of(origin)),
+                                            resources_));
+    }
+    plan_ = rerank_plan(*input_.project, *input_.config, general.shortlist, std::move(trees));
+    stop.use(plan_);
+    return {};
+  }
+
+  static const char* name_of(Origin origin) {
+    return kOriginNames[static_cast<std::size_t>(origin)];
+  }
+
   Result<JudgedWindow> judge_at(Origin origin) {
     Stop stop(input_, origin, resources_);
     const Config& config = *input_.config;
+    SARTOR_TRY(fit_trees(stop, origin));
     const std::size_t components = origin == Origin::test ? general_.terms.size() : 0;
-    stop.begin(fmt::format("judging on {}", kOriginNames[static_cast<std::size_t>(origin)]),
+    stop.begin(fmt::format("judging on {}", name_of(origin)),
                3 + components + segments_.winners() +
                    (origin == Origin::confirm ? control_.winners() : 0));
-    const BlendPoint weights = weights_for(general_, {}, origin, config, metric_, resources_);
+    SARTOR_ASSIGN(const BlendPoint weights,
+                  weights_for(general_, {}, origin, config, metric_, resources_));
     SARTOR_ASSIGN(const Models models, stop.models(general_, {}));
     stop.done();
     SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
@@ -348,9 +381,15 @@ class Walk {
       result_.general_on_test = with_weights(general_.terms, weights);
       SARTOR_TRY(judge_components(stop, models, weights));
     }
-    SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
+    if (!general_.has_fixed_weights()) {
+      SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
+      general_.pools.push_back(std::move(pool));
+    }
+    if (input_.general->has_rerank()) {
+      SARTOR_ASSIGN(TreeRows rows, stop.training_rows(plan_));
+      rows_.push_back(std::move(rows));
+    }
     stop.done();
-    general_.pools.push_back(std::move(pool));
     return segments_.judge(stop, origin, general, weights, config, metric_, true);
   }
 
@@ -367,10 +406,11 @@ class Walk {
 
   Status fit_everything() {
     Stop stop(input_, Origin::everything, resources_);
+    SARTOR_TRY(fit_trees(stop, Origin::everything));
     stop.begin("fitting on everything", 1 + segments_.winners());
     const Config& config = *input_.config;
-    const BlendPoint weights =
-        weights_for(general_, {}, Origin::everything, config, metric_, resources_);
+    SARTOR_ASSIGN(const BlendPoint weights,
+                  weights_for(general_, {}, Origin::everything, config, metric_, resources_));
     SARTOR_ASSIGN(auto blend, stop.fitted(general_, {}, weights, "general"));
     result_.fitted.push_back(std::move(blend));
     stop.done();
@@ -383,6 +423,8 @@ class Walk {
   Traveller general_;
   Party segments_;
   Party control_;
+  std::vector<TreeRows> rows_;  // of the windows behind
+  RerankPlan plan_;
   Backtest result_;
 };
 

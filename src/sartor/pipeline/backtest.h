@@ -56,7 +56,8 @@ struct FittedBlend {
   std::string segment;      // "" for general
   std::vector<Term> terms;  // with the refitted weights
   BlendConfig config;
-  ModelMap components;
+  ModelMap components;              // empty once it was loaded
+  std::vector<std::string> models;  // names of all components, those of a re-ranker among them
 };
 
 struct BacktestInput {

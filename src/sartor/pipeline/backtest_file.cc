@@ -114,6 +114,7 @@ Result<Json> save_backtest(const Backtest& backtest, const std::vector<ItemId>& 
     json["fitted"].push_back({{"name", blend.name},
                               {"segment", blend.segment},
                               {"terms", terms_json(blend.terms)},
+                              {"models", blend.models},
                               {"config", config_json(blend.config)}});
   }
   return json;
@@ -134,7 +135,8 @@ Result<Backtest> load_backtest(const Json& json, const std::string& tensors) {
   SARTOR_ASSIGN(backtest.general_on_test, terms_from(json.at("general_on_test")));
   for (const Json& fitted : json.at("fitted")) {
     FittedBlend blend{.name = fitted.at("name").get<std::string>(),
-                      .segment = fitted.at("segment").get<std::string>()};
+                      .segment = fitted.at("segment").get<std::string>(),
+                      .models = fitted.at("models").get<std::vector<std::string>>()};
     SARTOR_ASSIGN(blend.terms, terms_from(fitted.at("terms")));
     SARTOR_TRY(read_config(node_from_json(fitted.at("config")), blend.config, "config"));
     backtest.fitted.push_back(std::move(blend));

@@ -191,11 +191,13 @@ Status check_config(const Config& config) {
   SARTOR_TRY(check_word("clean.dwell_outside", config.clean.dwell_outside, {"clip", "remove"}));
   SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler, {"random"}));
   SARTOR_TRY(check_word("gate.guard_rule", config.gate.guard_rule, {"joint", "each"}));
+  SARTOR_TRY(check_word("models.trees.objective", config.models.trees.objective,
+                        {"rank_xendcg", "lambdarank"}));
   if (config.models.families.empty())
     return config_error("models.families: expected at least one family");
   for (const std::string& family : config.models.families) {
-    SARTOR_TRY(
-        check_word("models.families", family, {"popularity", "own_history", "item_knn", "ease"}));
+    SARTOR_TRY(check_word("models.families", family,
+                          {"popularity", "own_history", "item_knn", "ease", "rerank"}));
   }
   for (const double share : config.tuning.shrink) {
     if (share < 0 || share > 1)

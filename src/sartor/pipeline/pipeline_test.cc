@@ -6,6 +6,7 @@
 #include "sartor/base/files.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/config.h"
+#include "sartor/pipeline/general.h"
 #include "sartor/pipeline/recipe.h"
 
 namespace sartor {
@@ -113,6 +114,41 @@ TEST(PartitionRecipe, CountsOnlyGainsThatCouldBeProved) {
   EXPECT_NEAR(recipe.validate_gain({true, false, true}), 2.0 / 30, 1e-12);
   EXPECT_NEAR(recipe.validate_gain({true, true, true}), 4.0 / 30, 1e-12);
   EXPECT_EQ(recipe.validate_gain({false, false, false}), 0);
+}
+
+TEST(GeneralTuning, SurvivesTheCache) {
+  GeneralTuning tuning{.recipe = {.terms = {{{.slot = "ease", .family = "ease"}, 0.25}},
+                                  .validate = 0.3,
+                                  .trials = 7},
+                       .search = {"general", 0, {{{{0}, {1.0f}}, 0.2}}},
+                       .metrics = {{"ndcg@10", 0.3}},
+                       .tried = {{"blend", 0.29}, {"rerank", 0.3}},
+                       .shortlist = {{{.slot = "ease", .family = "ease"}, 1.0}}};
+  tuning.points.fill({{0}, {1.0f}});
+  TreeRows rows{.features = 1};
+  for (int i = 0; i < 100; ++i) {
+    rows.x.push_back(static_cast<float>(i % 2));
+    rows.label.push_back(static_cast<float>(i % 2));
+    if (i % 2 == 0) rows.in_case.push_back(2);
+  }
+  tuning.rows = {rows, rows};
+  tuning.trees = fit_trees(rows, {.rounds = 5}, {}).value();
+  const std::string path = ::testing::TempDir() + "sartor_general.safetensors";
+  const auto json = save_general(tuning, path);
+  ASSERT_TRUE(json) << json.error().message;
+  const auto again = load_general(*json, path);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->recipe.terms[0].variant, tuning.recipe.terms[0].variant);
+  EXPECT_EQ(again->points, tuning.points);
+  EXPECT_EQ(again->tried[1].name, "rerank");
+  EXPECT_TRUE(again->has_rerank());
+  ASSERT_EQ(again->rows.size(), 2u);
+  EXPECT_EQ(again->rows[1].in_case, rows.in_case);
+  EXPECT_EQ(again->rows[1].x, rows.x);
+  const float one[] = {1};
+  EXPECT_EQ(again->trees.score(one), tuning.trees.score(one));
+  EXPECT_GT(tuning.trees.score(one), 0);
+  fs::remove(path);
 }
 
 }  // namespace

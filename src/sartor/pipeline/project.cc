@@ -52,7 +52,20 @@ Result<std::shared_ptr<const Project>> Project::make(Dataset data, const Config&
           fold_of(project->data_.users.name(user.index()), config.tuning.seed)));
     }
   }
+  for (const Window& window : split.earlier) {
+    OriginView view{.window = window, .history = History(project->log_, window.from)};
+    view.cases = thinned(window_cases(project->log_, window, config.signal.repeat, false),
+                         static_cast<std::size_t>(config.models.rerank_cases));
+    if (view.cases.size() > 0) project->earlier_.push_back(std::move(view));
+  }
   return std::shared_ptr<const Project>(std::move(project));
+}
+
+Cases thinned(const Cases& cases, std::size_t most) {
+  if (cases.size() <= most) return cases;
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < most; ++i) kept.push_back(i * cases.size() / most);
+  return subset(cases, kept);
 }
 
 bool Project::timed() const {

@@ -41,6 +41,9 @@ class Project {
   const Split& split() const { return split_; }
   const EventsByUser& events_by_user() const { return events_by_user_; }
   const OriginView& at(Origin origin) const { return origins_[static_cast<std::size_t>(origin)]; }
+  // Windows before validate, in time order: what weights and trees are fitted on. Their cases are
+  // as many as models.rerank_cases allows.
+  const std::vector<OriginView>& earlier() const { return earlier_; }
   // Whether anything in train has a time: half-lives need one.
   bool timed() const;
 
@@ -54,7 +57,11 @@ class Project {
   Split split_;
   EventsByUser events_by_user_;
   std::array<OriginView, 4> origins_;
+  std::vector<OriginView> earlier_;
 };
+
+// Evenly spread over `cases`, `most` of them; all if there are no more.
+Cases thinned(const Cases& cases, std::size_t most);
 
 // Appends the columns embedding.0, embedding.1, …: each user's vector as of `history`.
 Status add_embedding(const Embedding& embedding, const History& history, Table& table,

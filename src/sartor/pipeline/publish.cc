@@ -23,7 +23,7 @@ struct Routes {
 
 void need(const FittedBlend& blend, Routes& routes) {
   routes.models.insert(blend.name);
-  for (const BlendPart& part : blend.config.parts) routes.models.insert(part.component);
+  routes.models.insert(blend.models.begin(), blend.models.end());
 }
 
 Routes make_routes(const RunFacts& facts) {

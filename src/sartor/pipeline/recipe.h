@@ -12,17 +12,6 @@
 
 namespace sartor {
 
-// A blend: one variant per slot, with its weight.
-struct Term {
-  VariantSpec variant;
-  double weight = 0;
-
-  static constexpr auto fields() {
-    return std::make_tuple(Field{"variant", &Term::variant, "the component"},
-                           Field{"weight", &Term::weight, "its weight; all of a blend sum to 1"});
-  }
-};
-
 struct BlendRecipe {
   std::vector<Term> terms;
   double validate = 0;  // held-out mean of the gate's metric

@@ -173,12 +173,44 @@ Markup budget(const Report& report) {
   return table.done();
 }
 
+// The blend, the re-ranker and mixtures of both, as judged on validate.
+Markup general_candidates(const Report& report) {
+  const Json& tried = at(report.details, "general", "tried");
+  const std::string why = words(report.details, "general", "without_rerank");
+  Markup out;
+  if (!why.empty()) out += html("<p>There is no re-ranker: {}.</p>", why);
+  if (!tried.is_array() || tried.size() < 2) return out;
+  double best = 0;
+  for (const Json& one : tried) best = std::max(best, number(one, "validate").value_or(0));
+  Table table("What competed to be the general model: " + report.metric + " on validate, held out");
+  table.column("Model", Table::Kind::text).column("Validate");
+  for (const Json& one : tried) {
+    const auto value = number(one, "validate");
+    table.row({html("{}{}", words(one, "name"),
+                    value == best ? html(" <span class=\"badge yes\">✓ chosen</span>") : Markup()),
+               text(significant(value))});
+  }
+  return out + table.done();
+}
+
+Markup importance(const Report& report) {
+  const Json& features = at(report.details, "general", "importance");
+  if (!features.is_array() || features.empty()) return {};
+  Table table("What the re-ranker's trees look at: share of the gain of all splits");
+  table.column("Feature", Table::Kind::text).column("Share");
+  for (const Json& one : features) {
+    const auto share = number(one, "share");
+    table.row({text(words(one, "feature")), html("{}{}", percent(share), bar(share))});
+  }
+  return folded("What the trees look at", table.done());
+}
+
 }  // namespace
 
 Markup general_section(const Report& report) {
-  return section(
-      "general", "The general model",
-      components_table(report) + folded("All metrics in all windows", metrics_table(report)));
+  return section("general", "The general model",
+                 components_table(report) + general_candidates(report) + importance(report) +
+                     folded("All metrics in all windows", metrics_table(report)));
 }
 
 Markup tried_section(const Report& report) {

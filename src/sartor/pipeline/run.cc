@@ -209,19 +209,21 @@ class Run {
     key.add(data_key_)
         .add(config_json(config_.split).dump())
         .add(config_json(config_.models).dump())
+        .add(config_json(config_.features).dump())
         .add(config_json(config_.tuning).dump());
     key.add(config_.gate.metric)
         .add(config_.gate.users)
         .add(config_json(config_.evaluation).dump());
     for (const auto& [metric, margin] : config_.gate.guards) key.add(metric);
     general_key_ = key.text();
+    const std::string tensors = cache_->beside("tune-general", general_key_, "safetensors");
     Tuner tuner(*project_, config_, resources_);
     const auto general = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const GeneralTuning tuning, tuner.general());
-      return general_tuning_json(tuning);
+      return save_general(tuning, tensors);
     };
     SARTOR_ASSIGN(const Json general_json, cached("tune-general", general_key_, general));
-    SARTOR_ASSIGN(general_, general_tuning_from_json(general_json));
+    SARTOR_ASSIGN(general_, load_general(general_json, tensors));
     for (const FittedSegmentation& fitted : segments_->segmentations) {
       SARTOR_ASSIGN(PartitionRecipe recipe, tune_partition(tuner, fitted.partition, segment_key_));
       tried_.push_back(std::move(recipe));

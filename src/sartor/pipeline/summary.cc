@@ -52,6 +52,14 @@ Json split_json(const Project& project) {
   return json;
 }
 
+// "rerank" where nothing is mixed into it.
+std::string general_family(const std::vector<Term>& terms) {
+  const auto counts = [](const Term& term) { return term.weight > 0; };
+  const auto first = std::find_if(terms.begin(), terms.end(), counts);
+  const bool alone = std::count_if(terms.begin(), terms.end(), counts) == 1;
+  return alone && first->variant.family == "rerank" ? "rerank" : "blend";
+}
+
 Json general_json(const RunFacts& facts) {
   Json parameters = Json::object();
   for (const Term& term : facts.backtest->general_on_test) {
@@ -63,7 +71,7 @@ Json general_json(const RunFacts& facts) {
   for (const ComponentScore& score : facts.backtest->components) {
     components[score.variant.slot] = {{"test", score.test}};
   }
-  return {{"family", "blend"},
+  return {{"family", general_family(facts.backtest->general_on_test)},
           {"parameters", parameters},
           {"metrics",
            {{"validate", facts.general->metrics},
@@ -152,6 +160,28 @@ Json components_detail(const RunFacts& facts) {
                           {"test", score.test}});
   }
   return components;
+}
+
+// How the general model was chosen, and what its trees look at.
+Json general_detail(const RunFacts& facts) {
+  const GeneralTuning& general = *facts.general;
+  Json importance = Json::array();
+  if (general.has_rerank()) {
+    std::vector<std::string> components;
+    for (const Term& term : general.shortlist) {
+      if (term.weight > 0) components.push_back(term.variant.slot);
+    }
+    const auto shares = general.trees.importance();
+    const bool categories = shares.size() > rerank_feature_names(components, false).size();
+    const auto names = rerank_feature_names(components, categories);
+    for (std::size_t f = 0; f < names.size(); ++f)
+      importance.push_back({{"feature", names[f]}, {"share", shares[f]}});
+    std::stable_sort(importance.begin(), importance.end(),
+                     [](const Json& a, const Json& b) { return a["share"] > b["share"]; });
+  }
+  return {{"tried", config_json(general.tried)},
+          {"without_rerank", general.without_rerank},
+          {"importance", importance}};
 }
 
 // Without its folder: a bundle does not tell where its makers keep their files.
@@ -297,6 +327,7 @@ Json details_json(const RunFacts& facts) {
             {"missing", ingest.missing}}},
           {"split", split_json(*facts.project)},
           {"components", components_detail(facts)},
+          {"general", general_detail(facts)},
           {"coverage",
            {{"confirm", facts.backtest->confirm.general_coverage},
             {"test", facts.backtest->test.general_coverage}}},

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "sartor/base/fields_json.h"
 #include "sartor/stats/paired.h"
 
 namespace sartor {
 namespace {
 
-constexpr std::size_t kLeastTrials = 30;
+constexpr std::size_t kLeastTrials = 12;
 constexpr std::size_t kPoolBytes = std::size_t{384} << 20;
 
 double mean(std::span<const double> values) {
@@ -64,55 +63,41 @@ Tuner::Tuner(const Project& project, const Config& config, const Resources& reso
       plan_(plan_variants(config.models, config.signal.repeat, project.timed())),
       fitter_(project.at(Origin::validate).history, config.models) {}
 
+std::size_t Tuner::depth_for(std::size_t cases) const {
+  return affordable_depth(static_cast<std::size_t>(config_.tuning.candidates), cases,
+                          plan_.variants.size());
+}
+
+void Tuner::use_rerank(const GeneralTuning& tuning) {
+  if (!tuning.has_rerank() || plan_.slots.back().name == "rerank") return;
+  plan_.slots.push_back({"rerank", {plan_.variants.size()}});
+  plan_.variants.push_back({.slot = "rerank", .family = "rerank"});
+  fitter_.use(std::make_shared<const RerankPlan>(
+      rerank_plan(project_, config_, tuning.shortlist, tuning.trees)));
+}
+
 Status Tuner::make_pool() {
   if (pool_) return {};
   const OriginView& validate = project_.at(Origin::validate);
   std::vector<std::shared_ptr<const Model>> models;
   std::vector<const Model*> pointers;
-  resources_.begin_step("fitting components", plan_.variants.size());
+  resources_.begin_step("fitting components for validate", plan_.variants.size());
   for (const VariantSpec& spec : plan_.variants) {
-    SARTOR_ASSIGN(auto model, fitter_.fit(spec, resources_));
+    SARTOR_ASSIGN(auto model, fitter_.fit(spec, resources_.quietly()));
     resources_.advance();
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
-  const std::size_t depth = affordable_depth(static_cast<std::size_t>(config_.tuning.candidates),
-                                             validate.cases.size(), plan_.variants.size());
-  resources_.begin_step("scoring validate's cases", validate.cases.size());
-  SARTOR_ASSIGN(pool_, ScorePool::make(validate.cases, validate.history, pointers, depth,
-                                       config_.signal.repeat, resources_));
+  resources_.begin_step("scoring validate", validate.cases.size());
+  SARTOR_ASSIGN(
+      pool_, ScorePool::make(validate.cases, validate.history, pointers,
+                             depth_for(validate.cases.size()), config_.signal.repeat, resources_));
   return {};
 }
 
-Result<GeneralTuning> Tuner::general() {
-  SARTOR_TRY(make_pool());
-  const OriginView& validate = project_.at(Origin::validate);
-  std::vector<PoolCase> cases;
-  for (std::size_t c = 0; c < pool_->cases(); ++c) cases.push_back({&*pool_, c});
-  const BlendSearchOptions search{
-      .metric = metric_,
-      .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2)),
-      .patience = static_cast<std::size_t>(config_.tuning.patience),
-      .seed = config_.tuning.seed};
-  resources_.begin_step("tuning the general blend", (kFolds + 1) * search.trials);
-  SARTOR_ASSIGN(const FoldPoints starts,
-                first_points(cases, validate.fold, plan_.slots, metric_, resources_));
-  SARTOR_ASSIGN(CrossFit fit,
-                cross_fit(cases, validate.fold, plan_.slots, starts, search, resources_));
-  GeneralTuning tuning{.points = fit.points, .search = {"general", 0, std::move(fit.trials)}};
-  tuning.recipe = {.terms = terms_of(fit.points[kFolds]),
-                   .validate = mean(fit.values),
-                   .trials = static_cast<int>(tuning.search.trials.size())};
-  tuning.metrics[config_.gate.metric] = mean(fit.values);
-  for (const auto& [name, margin] : config_.gate.guards) {
-    SARTOR_ASSIGN(const Metric guard, parse_metric(name));
-    tuning.metrics[name] =
-        mean(held_out_values(cases, validate.fold, plan_.slots, fit.points, guard));
-  }
-  return tuning;
-}
-
 Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general) {
+  if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
+  use_rerank(general);
   SARTOR_TRY(make_pool());
   const OriginView& validate = project_.at(Origin::validate);
   const auto by_segment = partition.cases_by_segment(validate.cases);
@@ -136,11 +121,7 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
     TailorInput input{
         .pool = &*pool_, .slots = plan_.slots, .cases = by_segment[s], .general = &general.points};
     for (const std::size_t c : by_segment[s]) input.fold.push_back(validate.fold[c]);
-    input.search = {.metric = metric_,
-                    .trials = budget[s],
-                    .patience = static_cast<std::size_t>(config_.tuning.patience),
-                    .spread = 0.5,
-                    .seed = config_.tuning.seed + 1 + s};
+    input.search = {.metric = metric_, .trials = budget[s], .reach = 2};
     const bool tunable =
         std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
     if (tunable && !users.empty()) {
@@ -210,26 +191,6 @@ SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tun
   recipe.own =
       terms_of(winner.adaptation == "fine_tuned" ? BlendPoint{general.choice, own.weight} : own);
   return recipe;
-}
-
-Json general_tuning_json(const GeneralTuning& tuning) {
-  Json points = Json::array();
-  for (const BlendPoint& point : tuning.points) points.push_back(config_json(point));
-  return {{"recipe", config_json(tuning.recipe)},
-          {"points", points},
-          {"search", config_json(tuning.search)},
-          {"metrics", tuning.metrics}};
-}
-
-Result<GeneralTuning> general_tuning_from_json(const Json& json) {
-  GeneralTuning tuning;
-  SARTOR_TRY(read_config(node_from_json(json.at("recipe")), tuning.recipe, "recipe"));
-  for (std::size_t f = 0; f < tuning.points.size(); ++f) {
-    SARTOR_TRY(read_config(node_from_json(json.at("points").at(f)), tuning.points[f], "points"));
-  }
-  SARTOR_TRY(read_config(node_from_json(json.at("search")), tuning.search, "search"));
-  tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();
-  return tuning;
 }
 
 }  // namespace sartor

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sartor/pipeline/general.h"
 #include "sartor/pipeline/project.h"
 #include "sartor/pipeline/recipe.h"
 
@@ -25,13 +26,6 @@ struct Partition {
   std::vector<UserId> users_of(std::size_t segment, const History& history) const;
 };
 
-struct GeneralTuning {
-  BlendRecipe recipe;
-  FoldPoints points;
-  TrialSeries search;                     // that found points[kFolds]
-  std::map<std::string, double> metrics;  // held-out means on validate
-};
-
 // Holds the pool of scores, which all searches share. Not for several threads at once.
 class Tuner {
  public:
@@ -41,13 +35,22 @@ class Tuner {
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general);
 
  private:
+  // Pools of the windows before validate, over all variants but the re-ranker.
+  Result<std::vector<ScorePool>> earlier_pools();
+  Status fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning);
+  // From here on the re-ranker, if there is one, is the last slot.
+  void use_rerank(const GeneralTuning& tuning);
   Status make_pool();
+  Status judge_candidates(std::span<const PoolCase> cases, const CrossFit& blend,
+                          GeneralTuning& tuning);
+
   Result<ScorePool> fine_tuned_pool(std::span<const UserId> users,
                                     std::span<const std::size_t> cases, const BlendPoint& general,
                                     double strength);
   std::vector<Term> terms_of(const BlendPoint& point) const;
   SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
                           const BlendPoint& general) const;
+  std::size_t depth_for(std::size_t cases) const;
 
   const Project& project_;
   const Config& config_;
@@ -57,8 +60,5 @@ class Tuner {
   VariantFitter fitter_;
   std::optional<ScorePool> pool_;
 };
-
-Json general_tuning_json(const GeneralTuning& tuning);
-Result<GeneralTuning> general_tuning_from_json(const Json& json);
 
 }  // namespace sartor

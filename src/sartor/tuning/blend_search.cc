@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-
-#include "sartor/base/random.h"
+#include <optional>
 
 namespace sartor {
 namespace {
@@ -35,27 +34,134 @@ double mean(std::span<const double> values) {
   return sum / static_cast<double>(values.size());
 }
 
-// A neighbour of `point`: some weights multiplied by log-normal noise, sometimes one set to nothing
-// or brought back, sometimes one slot's variant exchanged.
-BlendPoint neighbour(const BlendPoint& point, std::span<const Slot> slots, double spread,
-                     bool change_variants, Random& random) {
-  BlendPoint next = point;
-  const std::size_t one = random.below(slots.size());
-  if (change_variants && random.uniform() < 0.35) {
-    const std::size_t variants = slots[one].variants.size();
-    if (variants > 1)
-      next.choice[one] = (next.choice[one] + 1 + random.below(variants - 1)) % variants;
+constexpr int kStepsEachWay = 4;
+constexpr std::size_t kCasesPerBlock = 256;
+
+// The weights to try for a slot: its present one times reach^(-1 … 1); where it has none, parts of
+// the largest. Ascending. 0 is not among them.
+std::vector<float> weight_grid(float weight, float largest, double reach) {
+  const double middle = weight > 0 ? weight : largest / 8;
+  const double widest = weight > 0 ? reach : 8;
+  std::vector<float> grid;
+  for (int step = -kStepsEachWay; step <= kStepsEachWay; ++step) {
+    grid.push_back(
+        static_cast<float>(middle * std::pow(widest, static_cast<double>(step) / kStepsEachWay)));
   }
-  const bool all = random.uniform() < 0.3;
-  for (std::size_t s = 0; s < slots.size(); ++s) {
-    if (!all && s != one && random.uniform() > 0.25) continue;
-    const float base = std::max(next.weight[s], kSmallestWeight);
-    next.weight[s] = base * static_cast<float>(std::exp(spread * random.normal()));
-  }
-  if (random.uniform() < 0.08) next.weight[one] = 0;
-  normalise(next.weight);
-  return next;
+  return grid;
 }
+
+// Each value with its neighbours, 1 : 2 : 1.
+std::vector<double> smoothed(std::span<const double> values) {
+  std::vector<double> out(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double below = i > 0 ? values[i - 1] : values[i];
+    const double above = i + 1 < values.size() ? values[i + 1] : values[i];
+    out[i] = (below + 2 * values[i] + above) / 4;
+  }
+  return out;
+}
+
+class CoordinateAscent {
+ public:
+  CoordinateAscent(std::span<const PoolCase> cases, std::span<const Slot> slots,
+                   const BlendSearchOptions& options, const Resources& resources)
+      : cases_(cases), slots_(slots), options_(options), resources_(resources) {}
+
+  Result<BlendSearchResult> run(const BlendPoint& start) {
+    BlendSearchResult result{.point = start};
+    result.value = mean(blend_values(cases_, slots_, start, options_.metric, resources_));
+    result.trials.push_back({start, result.value});
+    std::size_t quiet = 0;  // slots in a row that had nothing better
+    for (std::size_t s = 0; quiet < slots_.size() && result.trials.size() < options_.trials;
+         s = (s + 1) % slots_.size()) {
+      SARTOR_ASSIGN(const std::optional<Trial> better, search_line(result.point, s));
+      resources_.advance();
+      ++quiet;
+      result.trials.push_back(better ? *better : Trial{result.point, result.value});
+      if (!better) continue;
+      result.point = better->point;
+      result.value = better->value;
+      quiet = 0;
+    }
+    return result;
+  }
+
+ private:
+  // The best point on the lines of slot `s` through `point`; nothing if `point` is.
+  Result<std::optional<Trial>> search_line(const BlendPoint& point, std::size_t s) {
+    const float present = point.weight[s];
+    const float largest = *std::max_element(point.weight.begin(), point.weight.end());
+    std::vector<float> grid = weight_grid(present, largest, options_.reach);
+    const std::size_t n = grid.size();
+    const bool alone = present == 1.0f;  // no other slot has any weight
+    grid.push_back(0.0f);
+    std::vector<std::size_t> variants = slots_[s].variants;
+    if (!options_.change_variants) variants = {variants[point.choice[s]]};
+    SARTOR_ASSIGN(const std::vector<double> values, along(point, s, variants, grid));
+
+    // The present point's own smoothed value: of its variant, in the middle of the grid or nothing.
+    const double nothing = values[n];
+    const std::size_t own = options_.change_variants ? point.choice[s] : 0;
+    double best_value = nothing;
+    if (present > 0) best_value = smoothed({values.data() + own * (n + 1), n})[kStepsEachWay];
+    std::optional<Trial> best;
+    const double least_gain = kLeastGain * best_value;
+    const auto take = [&](std::size_t variant, float weight, double smooth, double value) {
+      best_value = smooth;
+      best = Trial{point, value};
+      best->point.choice[s] = options_.change_variants ? variant : point.choice[s];
+      best->point.weight[s] = weight;
+    };
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+      const auto line = smoothed({values.data() + v * (n + 1), n});
+      for (std::size_t w = 0; w < n; ++w) {
+        if (line[w] > best_value + least_gain) take(v, grid[w], line[w], values[v * (n + 1) + w]);
+      }
+    }
+    if (options_.change_variants && !alone && nothing > best_value) {
+      take(point.choice[s], 0.0f, nothing, nothing);
+    }
+    if (!best) return best;
+    normalise(best->point.weight);
+    return best;
+  }
+
+  // Means over the cases: variants x weights.
+  Result<std::vector<double>> along(const BlendPoint& point, std::size_t s,
+                                    std::span<const std::size_t> variants,
+                                    std::span<const float> weights) {
+    BlendPoint rest = point;
+    rest.weight[s] = 0;
+    const auto base = terms_of(slots_, rest);
+    const std::size_t n = variants.size() * weights.size();
+    const std::size_t blocks = (cases_.size() + kCasesPerBlock - 1) / kCasesPerBlock;
+    std::vector<double> sums(blocks * n, 0.0);
+    SARTOR_TRY(parallel_for(resources_, cases_.size(), kCasesPerBlock,
+                            [&](std::size_t begin, std::size_t end) -> Status {
+                              ScorePool::Scratch scratch;
+                              const std::span<double> out(sums.data() + begin / kCasesPerBlock * n,
+                                                          n);
+                              for (std::size_t i = begin; i < end; ++i) {
+                                cases_[i].pool->add_along(cases_[i].c, base, variants, weights,
+                                                          options_.metric, scratch, out);
+                              }
+                              return {};
+                            }));
+    std::vector<double> means(n, 0.0);
+    for (std::size_t b = 0; b < blocks; ++b) {
+      for (std::size_t i = 0; i < n; ++i) means[i] += sums[b * n + i];
+    }
+    for (double& value : means) value /= static_cast<double>(cases_.size());
+    return means;
+  }
+
+  static constexpr double kLeastGain = 1e-4;  // relative: smaller ones are noise
+
+  std::span<const PoolCase> cases_;
+  std::span<const Slot> slots_;
+  const BlendSearchOptions& options_;
+  Resources resources_;
+};
 
 }  // namespace
 
@@ -64,7 +170,6 @@ std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<cons
                                  const Resources& resources) {
   const auto terms = terms_of(slots, point);
   std::vector<double> values(cases.size());
-  constexpr std::size_t kCasesPerBlock = 256;
   const Resources uncancelled{.threads = resources.threads};
   const Status status = parallel_for(
       uncancelled, cases.size(), kCasesPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
@@ -100,31 +205,10 @@ BlendPoint first_point(std::span<const PoolCase> cases, std::span<const Slot> sl
   return point;
 }
 
-BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                               const BlendPoint& start, const BlendSearchOptions& options,
-                               const Resources& resources) {
-  Random random(options.seed);
-  BlendSearchResult result{
-      .point = start, .value = mean(blend_values(cases, slots, start, options.metric, resources))};
-  result.trials.push_back({start, result.value});
-  std::size_t since_gain = 0;
-  double spread = options.spread;
-  while (result.trials.size() < options.trials && since_gain < options.patience) {
-    const BlendPoint next = neighbour(result.point, slots, spread, options.change_variants, random);
-    const double value = mean(blend_values(cases, slots, next, options.metric, resources));
-    result.trials.push_back({next, value});
-    resources.advance();
-    ++since_gain;
-    if (value > result.value) {
-      result.value = value;
-      result.point = next;
-      since_gain = 0;
-      spread = std::min(options.spread, spread * 1.3);
-    } else {
-      spread = std::max(0.05, spread * 0.985);  // narrow down while nothing is found
-    }
-  }
-  return result;
+Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
+                                       const BlendPoint& start, const BlendSearchOptions& options,
+                                       const Resources& resources) {
+  return CoordinateAscent(cases, slots, options, resources).run(start);
 }
 
 std::vector<double> curve_of(std::span<const Trial> trials) {

@@ -1,5 +1,10 @@
-// Finds the weights (and, slot by slot, the half-lives and other variants) of a blend by random
-// search on the ranking metric itself, over a ScorePool.
+// Fits the weights (and, slot by slot, the half-lives and other variants) of a blend to the ranking
+// metric itself, over a ScorePool.
+//
+// Coordinate ascent (Metzler and Croft, Information Retrieval 2007): slot after slot, every variant
+// is tried with every weight of a grid around the present one, all in one pass over the pool. The
+// metric is a step function of a weight, so its value at a point is smoothed with its neighbours on
+// the grid: a plateau wins over a lucky spike.
 #pragma once
 
 #include <cstdint>
@@ -43,13 +48,12 @@ struct PoolCase {
 
 struct BlendSearchOptions {
   Metric metric;
-  std::size_t trials = 200;     // at most, the start among them
-  std::size_t patience = 80;    // stop after so many trials without a gain
-  double spread = 0.7;          // standard deviation of the first steps in log weight
+  std::size_t trials = 200;     // lines to search at most; the start is the first
+  double reach = 4;             // a step multiplies a weight by 1/reach to reach, or drops the slot
   bool change_variants = true;  // false: only weights move (a refit of a frozen recipe)
-  std::uint64_t seed = 1;
 };
 
+// What one line search found; the first trial of a search is its start.
 struct Trial {
   BlendPoint point;
   double value = 0;  // mean metric over the cases searched on
@@ -79,12 +83,12 @@ std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<cons
                                  const BlendPoint& point, const Metric& metric,
                                  const Resources& resources = {});
 
-// Random search around the best point so far, starting at `start`; one trial, one evaluation over
-// `cases`. The result depends on the arguments alone; runs in the calling thread.
-// `cases` must not be empty.
-BlendSearchResult search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
-                               const BlendPoint& start, const BlendSearchOptions& options,
-                               const Resources& resources = {});
+// From `start`, until no slot's line has anything better or the trials are used up. The result
+// depends on the arguments alone, not on the threads. `cases` must not be empty. Fails only if
+// cancelled.
+Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
+                                       const BlendPoint& start, const BlendSearchOptions& options,
+                                       const Resources& resources = {});
 
 // `own` pulled to `general`: geometric in the weights, own^share * general^(1 - share); variants
 // are own's. share in [0, 1].

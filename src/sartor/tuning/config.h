@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "sartor/base/fields.h"
+#include "sartor/models/trees.h"
 
 namespace sartor {
 
 struct TuningConfig {
-  int trials = 600;
-  int patience = 80;
+  int trials = 200;
   std::string sampler = "random";
   std::map<std::string, double> importance;
   std::vector<double> shrink = {0.5, 1.0};
@@ -22,10 +22,10 @@ struct TuningConfig {
 
   static constexpr auto fields() {
     return std::make_tuple(
-        Field{"trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
-              "per run: half to general, half shared over the segments by size x importance"},
-        Field{"patience", &TuningConfig::patience, 1, 1e6, Scale::fixed,
-              "stop a search after so many trials without a gain"},
+        Field{
+            "trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
+            "per run: half to general, half shared over the segments by size x importance; a trial "
+            "searches one component's variants and weights"},
         Field{"sampler", &TuningConfig::sampler, "random"},
         Field{"importance", &TuningConfig::importance,
               "segment = factor of its share of the trials; 1 if not named"},
@@ -42,7 +42,7 @@ struct TuningConfig {
 
 // What the general blend is made of. Lists are variants of which the search takes one per slot.
 struct ModelsConfig {
-  std::vector<std::string> families = {"popularity", "own_history", "item_knn", "ease"};
+  std::vector<std::string> families = {"popularity", "own_history", "item_knn", "ease", "rerank"};
   std::vector<double> popularity_half_lives = {0.5, 1, 3.5, 7, 14};
   std::vector<double> popularity_long_half_lives = {30, 90, 0};
   std::vector<double> own_history_half_lives = {7, 14, 30, 60, 120, 0};
@@ -51,6 +51,10 @@ struct ModelsConfig {
   std::vector<double> history_half_lives = {60, 0};
   int neighbours = 100;
   int max_items = 12000;
+  int rerank_candidates = 150;
+  int rerank_depth = 80;
+  int rerank_cases = 4000;
+  TreesConfig trees;
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -71,7 +75,14 @@ struct ModelsConfig {
         Field{"neighbours", &ModelsConfig::neighbours, 1, 10000, Scale::fixed,
               "of an item in item_knn"},
         Field{"max_items", &ModelsConfig::max_items, 10, 1e6, Scale::fixed,
-              "items that ease learns, the most frequent first"});
+              "items that ease learns, the most frequent first"},
+        Field{"rerank_candidates", &ModelsConfig::rerank_candidates, 10, 10000, Scale::fixed,
+              "items of a blend's list that trees put in order"},
+        Field{"rerank_depth", &ModelsConfig::rerank_depth, 10, 10000, Scale::fixed,
+              "items of a list that trees are fitted on"},
+        Field{"rerank_cases", &ModelsConfig::rerank_cases, 100, 1e9, Scale::fixed,
+              "cases of a window that weights and trees are fitted on, where there are more"},
+        Field{"trees", &ModelsConfig::trees, "of the re-ranker"});
   }
 };
 

@@ -16,12 +16,15 @@ std::vector<PoolCase> outside_fold(std::span<const PoolCase> cases,
 
 Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
                            std::span<const Slot> slots, const FoldPoints& starts,
-                           const BlendSearchOptions& options, const Resources& resources) {
+                           const BlendSearchOptions& options, const Resources& resources,
+                           std::span<const PoolCase> always) {
   CrossFit result{.points = starts};
   SARTOR_TRY(parallel_for(resources, kFolds + 1, 1, [&](std::size_t f, std::size_t) -> Status {
-    const auto kept = outside_fold(cases, fold, f);
+    auto kept = outside_fold(cases, fold, f);
+    kept.insert(kept.end(), always.begin(), always.end());
     if (kept.empty()) return {};
-    BlendSearchResult found = search_blend(kept, slots, starts[f], options, resources);
+    SARTOR_ASSIGN(BlendSearchResult found,
+                  search_blend(kept, slots, starts[f], options, resources));
     result.points[f] = std::move(found.point);
     if (f == kFolds) result.trials = std::move(found.trials);
     return {};

@@ -24,11 +24,13 @@ struct CrossFit {
 };
 
 // Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is
-// the fold of cases[i]; a fold that would leave no case to fit on keeps its start. Fails only if
+// the fold of cases[i]; a fold that would leave no case to fit on keeps its start. `always` are
+// cases of earlier windows, which every fit sees: they are the past of all users. Fails only if
 // cancelled.
 Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
                            std::span<const Slot> slots, const FoldPoints& starts,
-                           const BlendSearchOptions& options, const Resources& resources);
+                           const BlendSearchOptions& options, const Resources& resources,
+                           std::span<const PoolCase> always = {});
 
 // Where to start from nothing: first_point on the cases outside each fold.
 Result<FoldPoints> first_points(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,

@@ -82,57 +82,67 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
   std::size_t total = 0;
   for (const CasePool& part : parts) pool.begin_.push_back(total += part.items.size());
   pool.z_.reserve(total * variants.size());
-  pool.is_target_.reserve(total);
   for (std::size_t c = 0; c < parts.size(); ++c) {
     const auto targets = cases.targets_of(c);
     pool.targets_.push_back(static_cast<std::uint32_t>(targets.size()));
-    for (const ItemId item : parts[c].items) {
-      pool.is_target_.push_back(std::binary_search(targets.begin(), targets.end(), item));
+    for (std::uint32_t i = 0; i < parts[c].items.size(); ++i) {
+      if (std::binary_search(targets.begin(), targets.end(), parts[c].items[i]))
+        pool.hits_.push_back(i);
     }
+    pool.hit_begin_.push_back(pool.hits_.size());
     pool.z_.insert(pool.z_.end(), parts[c].z.begin(), parts[c].z.end());
     parts[c] = {};
   }
   return pool;
 }
 
+void ScorePool::sum_up(std::size_t c, std::span<const Term> blend,
+                       std::vector<float>& score) const {
+  score.assign(candidates(c), 0.0f);
+  for (const Term& term : blend) {
+    const auto z = row(c, term.variant);
+    for (std::size_t i = 0; i < z.size(); ++i) score[i] += term.weight * z[i];
+  }
+}
+
+// Only the targets' ranks matter, so they are counted: nothing is sorted. Candidates are in
+// ascending item order, which breaks ties.
+double ScorePool::value_of(std::size_t c, std::span<const float> score, const Metric& metric,
+                           std::vector<std::uint32_t>& ranks) const {
+  ranks.clear();
+  for (std::size_t h = hit_begin_[c]; h < hit_begin_[c + 1]; ++h) {
+    const std::size_t at = hits_[h];
+    const float own = score[at];
+    std::uint32_t above = 0;
+    for (std::size_t i = 0; i < at; ++i) above += score[i] >= own ? 1u : 0u;
+    for (std::size_t i = at + 1; i < score.size(); ++i) above += score[i] > own ? 1u : 0u;
+    if (above < metric.k) ranks.push_back(above + 1);
+  }
+  std::sort(ranks.begin(), ranks.end());
+  return metric_from_ranks(metric, ranks, targets_[c]);
+}
+
 double ScorePool::value(std::size_t c, std::span<const Term> blend, const Metric& metric,
                         Scratch& scratch) const {
-  const std::size_t begin = begin_[c];
-  const std::size_t n = begin_[c + 1] - begin;
-  const float* z = z_.data() + begin * variants_;
-  std::vector<float>& score = scratch.score;
-  score.assign(n, 0.0f);
-  for (const Term& term : blend) {
-    const float* row = z + term.variant * n;
-    for (std::size_t i = 0; i < n; ++i) score[i] += term.weight * row[i];
-  }
+  if (hit_begin_[c] == hit_begin_[c + 1]) return 0;
+  sum_up(c, blend, scratch.score);
+  return value_of(c, scratch.score, metric, scratch.ranks);
+}
 
-  // The best k by insertion; candidates are in ascending item order, so a later equal score never
-  // overtakes.
-  const std::size_t k = std::min(metric.k, n);
-  std::vector<float>& best = scratch.best;
-  std::vector<std::uint32_t>& at = scratch.at;
-  best.resize(k);
-  at.resize(k);
-  std::size_t filled = 0;
-  float worst = -std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < n; ++i) {
-    if (score[i] <= worst) continue;
-    std::size_t place = filled < k ? filled++ : k - 1;
-    for (; place > 0 && best[place - 1] < score[i]; --place) {
-      best[place] = best[place - 1];
-      at[place] = at[place - 1];
+void ScorePool::add_along(std::size_t c, std::span<const Term> base,
+                          std::span<const std::size_t> variants, std::span<const float> weights,
+                          const Metric& metric, Scratch& scratch, std::span<double> out) const {
+  if (hit_begin_[c] == hit_begin_[c + 1]) return;
+  sum_up(c, base, scratch.base);
+  scratch.score.resize(scratch.base.size());
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    const auto z = row(c, variants[v]);
+    for (std::size_t w = 0; w < weights.size(); ++w) {
+      for (std::size_t i = 0; i < z.size(); ++i)
+        scratch.score[i] = scratch.base[i] + weights[w] * z[i];
+      out[v * weights.size() + w] += value_of(c, scratch.score, metric, scratch.ranks);
     }
-    best[place] = score[i];
-    at[place] = static_cast<std::uint32_t>(i);
-    if (filled == k) worst = best[k - 1];
   }
-
-  std::size_t hits = 0;  // their ranks take the front places of `at`, which are behind us by then
-  for (std::size_t r = 0; r < filled; ++r) {
-    if (is_target_[begin + at[r]] != 0) at[hits++] = static_cast<std::uint32_t>(r + 1);
-  }
-  return metric_from_ranks(metric, {at.data(), hits}, targets_[c]);
 }
 
 }  // namespace sartor

@@ -39,20 +39,35 @@ class ScorePool {
 
   // Buffers of one thread, kept from call to call.
   struct Scratch {
+    std::vector<float> base;
     std::vector<float> score;
-    std::vector<float> best;
-    std::vector<std::uint32_t> at;
+    std::vector<std::uint32_t> ranks;
   };
 
   // The metric of case `c` under the blend.
   double value(std::size_t c, std::span<const Term> blend, const Metric& metric,
                Scratch& scratch) const;
 
+  // Adds to out[v * weights.size() + w] the metric of case `c` under `base` + weights[w] *
+  // variants[v]: a line through the space of blends costs far less than its points one by one.
+  void add_along(std::size_t c, std::span<const Term> base, std::span<const std::size_t> variants,
+                 std::span<const float> weights, const Metric& metric, Scratch& scratch,
+                 std::span<double> out) const;
+
  private:
+  std::size_t candidates(std::size_t c) const { return begin_[c + 1] - begin_[c]; }
+  std::span<const float> row(std::size_t c, std::size_t variant) const {
+    return {z_.data() + begin_[c] * variants_ + variant * candidates(c), candidates(c)};
+  }
+  void sum_up(std::size_t c, std::span<const Term> blend, std::vector<float>& score) const;
+  double value_of(std::size_t c, std::span<const float> score, const Metric& metric,
+                  std::vector<std::uint32_t>& ranks) const;
+
   std::size_t variants_ = 0;
-  std::vector<std::size_t> begin_{0};    // per case: where its candidates begin
-  std::vector<std::uint8_t> is_target_;  // per candidate
-  std::vector<std::uint32_t> targets_;   // per case: how many targets, listed or not
+  std::vector<std::size_t> begin_{0};      // per case: where its candidates begin
+  std::vector<std::size_t> hit_begin_{0};  // per case: where its targets in the pool begin
+  std::vector<std::uint32_t> hits_;        // positions among the case's candidates, ascending
+  std::vector<std::uint32_t> targets_;     // per case: how many targets, listed or not
   std::vector<float> z_;  // case c, variant v, candidate i: z_[begin_[c] * variants_ + v * n + i]
 };
 

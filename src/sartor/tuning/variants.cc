@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sartor/evaluation/evaluate.h"
 #include "sartor/models/decay.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
@@ -80,6 +81,13 @@ std::string VariantSpec::label() const {
   return label;
 }
 
+std::string VariantSpec::component() const {
+  std::string name = family;
+  if (regularization > 0) name += fmt::format("-{}", regularization);
+  if (neighbours > 0) name += fmt::format("-{}-{}", neighbours, shrinkage);
+  return name;
+}
+
 VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
   const auto wanted = [&](const char* family) {
     return std::find(config.families.begin(), config.families.end(), family) !=
@@ -107,7 +115,7 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
 }
 
 bool can_be_fine_tuned(const VariantSpec& spec) {
-  return spec.family == "item_knn" || spec.family == "ease";
+  return spec.family == "item_knn" || spec.family == "ease" || spec.family == "rerank";
 }
 
 Result<const Gram*> VariantFitter::gram(const Resources& resources) {
@@ -121,6 +129,7 @@ Result<const Gram*> VariantFitter::gram(const Resources& resources) {
 
 Result<ModelPtr> VariantFitter::fit(const VariantSpec& spec, const Resources& resources) {
   SARTOR_ASSIGN(const ModelPtr base, fit_base(spec, resources));
+  if (spec.family == "rerank") return base;
   return base->with_half_life(normal_half_life(spec.half_life_days));
 }
 
@@ -135,11 +144,45 @@ Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resource
     SARTOR_ASSIGN(fitted, fit_popularity(input, {.half_life_days = kNoDecayDays}, resources));
   } else if (spec.family == "own_history") {
     SARTOR_ASSIGN(fitted, fit_own_history(input, {.half_life_days = kNoDecayDays}, resources));
+  } else if (spec.family == "rerank") {
+    ModelMap components;
+    SARTOR_ASSIGN(fitted, rerank({}, 0, "", components, resources));
   } else {
     SARTOR_ASSIGN(const Gram* shared, gram(resources));
     SARTOR_ASSIGN(fitted, from_gram(*shared, base, resources));
   }
   return fitted;
+}
+
+Result<Shortlister> VariantFitter::shortlister(const RerankPlan& plan,
+                                               std::span<const UserId> users, double strength,
+                                               const std::string& prefix, ModelMap& components,
+                                               const Resources& resources) {
+  RerankConfig config{.candidates = plan.candidates, .repeat = plan.repeat};
+  for (const Term& term : plan.terms) {
+    if (term.weight == 0) continue;
+    const bool pulled = strength > 0 && can_be_fine_tuned(term.variant);
+    const std::string name = (pulled ? prefix : "") + term.variant.component();
+    if (pulled) {
+      SARTOR_ASSIGN(components[name], fit_for(users, strength, term.variant, resources));
+    } else {
+      SARTOR_ASSIGN(components[name], fit_base(term.variant, resources));
+    }
+    config.parts.push_back({.component = name,
+                            .weight = term.weight,
+                            .half_life_days = normal_half_life(term.variant.half_life_days)});
+  }
+  return make_shortlister(components, config, eligible_items(*history_),
+                          ItemFacts::make(*history_, plan.unit_days, plan.category));
+}
+
+Result<ModelPtr> VariantFitter::rerank(std::span<const UserId> users, double strength,
+                                       const std::string& prefix, ModelMap& components,
+                                       const Resources& resources) {
+  if (!rerank_plan_) return Error{ErrorCode::internal, "rerank: no trees are fitted"};
+  SARTOR_ASSIGN(Shortlister made,
+                shortlister(*rerank_plan_, users, strength, prefix, components, resources));
+  return make_rerank(std::move(made), rerank_plan_->trees);
 }
 
 Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& spec,
@@ -154,14 +197,25 @@ Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& s
 Result<ModelPtr> VariantFitter::fit_for(std::span<const UserId> users, double strength,
                                         const VariantSpec& spec, const Resources& resources) {
   if (!can_be_fine_tuned(spec)) return fit(spec, resources);
+  if (spec.family == "rerank") {
+    ModelMap components;
+    return rerank(users, strength, "own-", components, resources);
+  }
   SARTOR_ASSIGN(const Gram* general, gram(resources));
   if (!segment_gram_ ||
       !std::equal(users.begin(), users.end(), segment_users_.begin(), segment_users_.end())) {
     SARTOR_ASSIGN(Gram made, item_gram_of({.history = history_}, users, *general, resources));
     segment_gram_ = std::make_shared<const Gram>(std::move(made));
     segment_users_.assign(users.begin(), users.end());
+    pulled_.clear();
   }
-  return from_gram(pulled_gram(*general, *segment_gram_, strength), spec, resources);
+  // A segment's models are asked for more than once: alone, and as a re-ranker's components.
+  ModelPtr& fitted = pulled_[fmt::format("{}, strength {}", spec.label(), strength)];
+  if (!fitted) {
+    SARTOR_ASSIGN(fitted,
+                  from_gram(pulled_gram(*general, *segment_gram_, strength), spec, resources));
+  }
+  return fitted;
 }
 
 }  // namespace sartor

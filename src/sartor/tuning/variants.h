@@ -12,6 +12,7 @@
 #include "sartor/models/gram.h"
 #include "sartor/models/item_knn.h"
 #include "sartor/models/model.h"
+#include "sartor/models/rerank.h"
 #include "sartor/tuning/blend_search.h"
 #include "sartor/tuning/config.h"
 
@@ -27,7 +28,8 @@ struct VariantSpec {
   int neighbours = 0;
 
   bool operator==(const VariantSpec&) const = default;
-  std::string label() const;  // "ease, regularization 300, half-life 60 days"
+  std::string label() const;      // "ease, regularization 300, half-life 60 days"
+  std::string component() const;  // "ease-300": the same for every slot and half-life
 
   static constexpr auto fields() {
     return std::make_tuple(Field{"slot", &VariantSpec::slot, "place in the blend"},
@@ -37,6 +39,27 @@ struct VariantSpec {
                            Field{"shrinkage", &VariantSpec::shrinkage, "of item_knn"},
                            Field{"neighbours", &VariantSpec::neighbours, "of item_knn"});
   }
+};
+
+// A blend: one variant per slot, with its weight.
+struct Term {
+  VariantSpec variant;
+  double weight = 0;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"variant", &Term::variant, "the component"},
+                           Field{"weight", &Term::weight, "its weight; all of a blend sum to 1"});
+  }
+};
+
+// What a re-ranker is made of on any history, once its trees are fitted.
+struct RerankPlan {
+  std::vector<Term> terms;  // of the blend that draws up the list
+  int candidates = 150;
+  bool repeat = false;
+  double unit_days = 30;                // ItemFacts
+  std::vector<std::uint32_t> category;  // of each item, or empty
+  Trees trees;
 };
 
 struct VariantPlan {
@@ -61,9 +84,24 @@ class VariantFitter {
   Result<ModelPtr> fit_base(const VariantSpec& spec, const Resources& resources);
 
   // The variant pulled to a segment: the interactions of `users` count (1 + strength * n /
-  // n_segment) times in the Gram matrix. Families without one are fitted as usual.
+  // n_segment) times in the Gram matrix. Families without one are fitted as usual; a re-ranker's
+  // components are pulled, its trees are not.
   Result<ModelPtr> fit_for(std::span<const UserId> users, double strength, const VariantSpec& spec,
                            const Resources& resources);
+
+  // What family "rerank" is from now on.
+  void use(std::shared_ptr<const RerankPlan> plan) {
+    rerank_plan_ = std::move(plan);
+    fitted_.erase("rerank, never fades");
+  }
+  // The blend of the plan on this history, ready to draw up lists; its components, named with
+  // `prefix` where they are pulled to `users` (strength > 0), join `components`.
+  Result<Shortlister> shortlister(const RerankPlan& plan, std::span<const UserId> users,
+                                  double strength, const std::string& prefix, ModelMap& components,
+                                  const Resources& resources);
+  // Family "rerank" itself, likewise.
+  Result<ModelPtr> rerank(std::span<const UserId> users, double strength, const std::string& prefix,
+                          ModelMap& components, const Resources& resources);
 
  private:
   Result<const Gram*> gram(const Resources& resources);
@@ -75,7 +113,9 @@ class VariantFitter {
   std::shared_ptr<const Gram> gram_;
   std::shared_ptr<const Gram> segment_gram_;  // of the segment asked for last
   std::vector<UserId> segment_users_;
+  std::map<std::string, ModelPtr> pulled_;  // to that segment, by label and strength
   std::map<std::string, ModelPtr> fitted_;  // by label, without slot and half-life
+  std::shared_ptr<const RerankPlan> rerank_plan_;
 };
 
 // Whether `fit_for` differs from `fit`.

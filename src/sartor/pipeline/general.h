@@ -1,0 +1,62 @@
+// The general model as it is chosen on validate: a blend, a re-ranker over a blend, or a mixture of
+// both.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "sartor/base/json.h"
+#include "sartor/models/rerank.h"
+#include "sartor/pipeline/project.h"
+#include "sartor/pipeline/recipe.h"
+
+namespace sartor {
+
+// What was tried as the general model, judged on validate by fits that never saw the user.
+struct GeneralCandidate {
+  std::string name;     // "blend", "rerank", "0.5 rerank + 0.5 blend"
+  double validate = 0;  // mean of the gate's metric
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"name", &GeneralCandidate::name, "what"},
+        Field{"validate", &GeneralCandidate::validate, "held-out mean of the metric"});
+  }
+};
+
+struct GeneralTuning {
+  BlendRecipe recipe;
+  FoldPoints points;
+  TrialSeries search;                     // for the blend that was fitted on everything
+  std::map<std::string, double> metrics;  // held-out means on validate
+  std::vector<GeneralCandidate> tried;
+
+  // The re-ranker, where one was worth it; else why there is none.
+  std::string without_rerank;
+  std::vector<Term> shortlist;  // the blend that draws up its list, fitted before validate
+  Trees trees;                  // fitted on the windows before validate
+  std::vector<TreeRows> rows;   // what they were fitted on, window by window
+
+  bool has_rerank() const { return !shortlist.empty(); }
+};
+
+// Everything about a re-ranker that does not depend on the moment.
+RerankPlan rerank_plan(const Project& project, const Config& config, std::vector<Term> shortlist,
+                       Trees trees);
+
+// The rows of an origin's cases, as many as models.rerank_cases allows, for trees of later origins.
+Result<TreeRows> training_rows(const RerankPlan& plan, const OriginView& view, const Config& config,
+                               VariantFitter& fitter, const Resources& resources);
+
+// Trees fitted on the last windows, as many as there were before validate and one more: old habits
+// drop out, and the work stays the same however long a log is.
+Result<Trees> fit_recent_trees(std::span<const TreeRows> windows, const Config& config,
+                               const std::string& what, const Resources& resources);
+
+// For the cache: JSON, and tensors at `path`.
+Result<Json> save_general(const GeneralTuning& tuning, const std::string& path);
+Result<GeneralTuning> load_general(const Json& json, const std::string& path);
+
+}  // namespace sartor

@@ -1,0 +1,179 @@
+// Tuner::general: the blend, then the re-ranker over it, then whichever is better on validate.
+#include <fmt/core.h>
+
+#include <numeric>
+
+#include "sartor/pipeline/tune.h"
+
+namespace sartor {
+namespace {
+
+constexpr std::size_t kLeastTreeCases = 100;  // with a hit on their list
+// Parts of the re-ranker in a mixture with the blend.
+constexpr double kRerankShares[] = {0.25, 0.5, 0.75, 1.0};
+
+double mean(std::span<const double> values) {
+  return values.empty() ? 0
+                        : std::accumulate(values.begin(), values.end(), 0.0) /
+                              static_cast<double>(values.size());
+}
+
+void add_cases(const ScorePool& pool, std::vector<PoolCase>& cases) {
+  for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
+}
+
+// The blend's point with the re-ranker as one more slot.
+BlendPoint mixed(const BlendPoint& blend, double rerank_share) {
+  BlendPoint point = blend;
+  for (float& weight : point.weight) weight *= static_cast<float>(1 - rerank_share);
+  point.choice.push_back(0);
+  point.weight.push_back(static_cast<float>(rerank_share));
+  return point;
+}
+
+FoldPoints mixed(const FoldPoints& blend, double rerank_share) {
+  FoldPoints points;
+  for (std::size_t f = 0; f < points.size(); ++f) points[f] = mixed(blend[f], rerank_share);
+  return points;
+}
+
+std::string mixture_name(double rerank_share) {
+  return rerank_share == 1 ? "rerank"
+                           : fmt::format("{} rerank + {} blend", rerank_share, 1 - rerank_share);
+}
+
+bool wants(const Config& config, const std::string& family) {
+  const auto& families = config.models.families;
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+}  // namespace
+
+Result<std::vector<ScorePool>> Tuner::earlier_pools() {
+  const std::vector<OriginView>& earlier = project_.earlier();
+  std::size_t cases = 0;
+  for (const OriginView& view : earlier) cases += view.cases.size();
+  std::vector<ScorePool> pools;
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    const OriginView& view = earlier[i];
+    VariantFitter fitter(view.history, config_.models);
+    std::vector<std::shared_ptr<const Model>> models;
+    std::vector<const Model*> pointers;
+    resources_.begin_step(fmt::format("scoring earlier window {} of {}", i + 1, earlier.size()),
+                          view.cases.size());
+    for (const VariantSpec& spec : plan_.variants) {
+      SARTOR_ASSIGN(auto model, fitter.fit(spec, resources_.quietly()));
+      pointers.push_back(model.get());
+      models.push_back(std::move(model));
+    }
+    SARTOR_ASSIGN(auto pool, ScorePool::make(view.cases, view.history, pointers, depth_for(cases),
+                                             config_.signal.repeat, resources_));
+    pools.push_back(std::move(pool));
+  }
+  return pools;
+}
+
+Status Tuner::fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning) {
+  if (!wants(config_, "rerank")) {
+    tuning.without_rerank = "it is not among models.families";
+    return {};
+  }
+  const RerankPlan plan = rerank_plan(project_, config_, terms_of(shortlist), {});
+  std::size_t cases = 0;
+  resources_.begin_step("drawing up lists of earlier windows", project_.earlier().size());
+  for (const OriginView& view : project_.earlier()) {
+    VariantFitter fitter(view.history, config_.models);
+    SARTOR_ASSIGN(TreeRows rows, training_rows(plan, view, config_, fitter, resources_.quietly()));
+    cases += rows.in_case.size();
+    tuning.rows.push_back(std::move(rows));
+    resources_.advance();
+  }
+  if (cases < kLeastTreeCases) {
+    tuning.without_rerank =
+        fmt::format("{} cases of earlier windows had a hit on their list; {} are needed", cases,
+                    kLeastTreeCases);
+    return {};
+  }
+  SARTOR_ASSIGN(tuning.trees, fit_recent_trees(tuning.rows, config_, "fitting trees", resources_));
+  tuning.shortlist = plan.terms;
+  return {};
+}
+
+Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& blend,
+                               GeneralTuning& tuning) {
+  const auto& fold = project_.at(Origin::validate).fold;
+  tuning.points = blend.points;
+  double best = mean(blend.values);
+  tuning.tried = {{"blend", best}};
+  double share = 0;
+  if (tuning.has_rerank()) {
+    for (const double candidate : kRerankShares) {
+      const double value =
+          mean(held_out_values(cases, fold, plan_.slots, mixed(blend.points, candidate), metric_));
+      tuning.tried.push_back({mixture_name(candidate), value});
+      if (value > best) {
+        best = value;
+        share = candidate;
+      }
+    }
+    if (share > 0) {
+      tuning.points = mixed(blend.points, share);
+    } else {
+      tuning.without_rerank = "it was not better than the blend on validate";
+      tuning.shortlist.clear();
+      tuning.rows.clear();
+      plan_.slots.pop_back();
+    }
+  }
+  tuning.metrics[config_.gate.metric] = best;
+  return {};
+}
+
+Result<GeneralTuning> Tuner::general() {
+  GeneralTuning tuning;
+  const OriginView& validate = project_.at(Origin::validate);
+  const std::vector<Slot> slots = plan_.slots;  // of the blend alone
+  BlendSearchOptions search{
+      .metric = metric_,
+      .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2))};
+
+  // What is fitted before validate: where the search starts, and the re-ranker.
+  SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools());
+  std::vector<PoolCase> always;
+  for (const ScorePool& pool : before) add_cases(pool, always);
+  FoldPoints starts;
+  if (always.empty()) {
+    tuning.without_rerank = "the log is too short for windows before validate";
+  } else {
+    resources_.begin_step("fitting a blend to earlier windows", search.trials);
+    SARTOR_ASSIGN(
+        const BlendSearchResult first,
+        search_blend(always, slots, first_point(always, slots, metric_), search, resources_));
+    starts.fill(first.point);
+    SARTOR_TRY(fit_trees(first.point, tuning));
+  }
+
+  use_rerank(tuning);
+  SARTOR_TRY(make_pool());
+  std::vector<PoolCase> cases;
+  add_cases(*pool_, cases);
+  if (always.empty()) {
+    SARTOR_ASSIGN(starts, first_points(cases, validate.fold, slots, metric_, resources_));
+  }
+  resources_.begin_step("tuning the general blend", (kFolds + 1) * search.trials);
+  SARTOR_ASSIGN(CrossFit blend,
+                cross_fit(cases, validate.fold, slots, starts, search, resources_, always));
+  SARTOR_TRY(judge_candidates(cases, blend, tuning));
+  tuning.search = {"general", 0, std::move(blend.trials)};
+  tuning.recipe = {.terms = terms_of(tuning.points[kFolds]),
+                   .validate = tuning.metrics[config_.gate.metric],
+                   .trials = static_cast<int>(tuning.search.trials.size())};
+  for (const auto& [name, margin] : config_.gate.guards) {
+    SARTOR_ASSIGN(const Metric guard, parse_metric(name));
+    tuning.metrics[name] =
+        mean(held_out_values(cases, validate.fold, plan_.slots, tuning.points, guard));
+  }
+  return tuning;
+}
+
+}  // namespace sartor
