@@ -71,13 +71,15 @@ std::string optuna_journal(const std::vector<TrialStudy>& studies, const Variant
               {"study_name", studies[id].name},
               {"directions", {kMaximise}}},
              journal);
-    Json attributes = {{"adaptation", series.adaptation}};
-    if (series.strength > 0) attributes["strength"] = series.strength;
-    add_line({{"op_code", kSetStudyAttribute},
-              {"worker_id", kWorker},
-              {"study_id", id},
-              {"user_attr", attributes}},
-             journal);
+    const auto add_attribute = [&](const Json& attribute) {  // one a line
+      add_line({{"op_code", kSetStudyAttribute},
+                {"worker_id", kWorker},
+                {"study_id", id},
+                {"user_attr", attribute}},
+               journal);
+    };
+    add_attribute({{"adaptation", series.adaptation}});
+    if (series.strength > 0) add_attribute({{"strength", series.strength}});
     for (std::size_t t = 0; t < series.trials.size(); ++t) {
       add_line(trial_line(id, t, series, series.trials[t], plan), journal);
     }

@@ -289,7 +289,8 @@ TEST(Journal, IsWhatOptunaReads) {
       R"(\"log\":false}}"},"params":{"popularity":1,"popularity.weight":0.25,"ease.weight":0.75},)"
       R"("user_attrs":{},"system_attrs":{},"intermediate_values":{}}
 {"op_code":0,"worker_id":"sartor","study_name":"rfm/loyal","directions":[2]}
-{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"adaptation":"fine_tuned","strength":2.0}}
+{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"adaptation":"fine_tuned"}}
+{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"strength":2.0}}
 )");
 }
 
