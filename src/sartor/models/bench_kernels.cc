@@ -10,6 +10,7 @@
 
 #include "sartor/base/fields_json.h"
 #include "sartor/base/text.h"
+#include "sartor/models/als.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/gram.h"
 #include "sartor/models/item_knn.h"
@@ -161,12 +162,32 @@ Status bench_item_knn(const Workload& workload, const BenchRequest& request, con
   return write_npy<float>(request.output + "/similarities.npy", similarities, shape);
 }
 
+Status bench_als(const Workload& workload, const BenchRequest& request, const Json& settings,
+                 const Resources& resources, Json& report) {
+  SARTOR_ASSIGN(const auto config, settings_of<AlsConfig>(settings));
+  if (!workload.binary)
+    return Error{ErrorCode::bad_data, request.input + "/values.npy: als expects 1 everywhere"};
+  SARTOR_ASSIGN(const auto factors, timed(report, workload, resources, [&] {
+                  return fit_als_factors(workload.rows, config, resources);
+                }));
+  report["loss"] = als_loss(workload.rows, config, factors);
+  if (request.output.empty()) return {};
+  for (const auto& [name, side] :
+       {std::pair{"user_factors", &factors.users}, std::pair{"item_factors", &factors.items}}) {
+    const std::size_t shape[] = {side->rows(), side->columns()};
+    SARTOR_TRY(
+        write_npy<float>(fmt::format("{}/{}.npy", request.output, name), side->values(), shape));
+  }
+  return {};
+}
+
 struct Benchmark {
   const char* name;
   Status (*run)(const Workload&, const BenchRequest&, const Json&, const Resources&, Json&);
 };
 
-constexpr Benchmark kBenchmarks[] = {{"ease", bench_ease}, {"item_knn", bench_item_knn}};
+constexpr Benchmark kBenchmarks[] = {
+    {"als", bench_als}, {"ease", bench_ease}, {"item_knn", bench_item_knn}};
 
 }  // namespace
 

@@ -17,10 +17,11 @@ struct BenchRequest {
   std::string output;  // folder for what was made; "": nothing is written
 };
 
-// "ease", "item_knn".
+// "als", "ease", "item_knn".
 std::vector<std::string> model_benchmarks();
 
 // Loads, runs the kernel once and writes; only the kernel is timed. `settings` is an object:
+//   als       AlsConfig's fields -> user_factors.npy, item_factors.npy; adds "loss"
 //   ease      regularization -> weights.npy (items x items)
 //   item_knn  k, similarity ("cosine"), shrinkage -> neighbours.npy (items x k, -1 where there are
 //             fewer), similarities.npy (items x k, 0 there)

@@ -6,6 +6,7 @@
 
 #include "sartor/base/fields_json.h"
 #include "sartor/base/files.h"
+#include "sartor/models/als.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/item_knn.h"
@@ -60,6 +61,8 @@ constexpr Family kFamilies[] = {
         "item_knn", "items that the same users take, by shrunk cosine"),
     family_row<EaseConfig, fit_ease, load_ease>(
         "ease", "linear item to item model in closed form (Steck 2019)"),
+    family_row<AlsConfig, fit_als, load_als>(
+        "als", "a vector per user and item by alternating least squares (Hu 2008)"),
     {.name = "blend",
      .help = "weighted sum of standardised components",
      .fields = fields_of<BlendConfig>,
