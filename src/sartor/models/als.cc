@@ -33,29 +33,77 @@ inline __m256 sums_of(const __m256 (&a)[kTogether]) {
   return _mm256_add_ps(_mm256_permute2f128_ps(b0, b1, 0x20), _mm256_permute2f128_ps(b0, b1, 0x31));
 }
 
-// dots[r] = rows[r] . p for eight rows of `width` floats.
-inline void dots_of(const float* const* rows, const float* p, std::size_t width, float* dots) {
-  __m256 sum[kTogether];
-  for (auto& s : sum) s = _mm256_setzero_ps();
-  for (std::size_t k = 0; k < width; k += kLanes) {
-    const __m256 part = _mm256_loadu_ps(p + k);
-    for (std::size_t r = 0; r < kTogether; ++r)
-      sum[r] = _mm256_fmadd_ps(_mm256_loadu_ps(rows[r] + k), part, sum[r]);
+// What is done with groups of eight rows that lie one behind the other. kRegisters is the width of
+// a row, so that the compiler unrolls everything; 0: it is given.
+template <std::size_t kRegisters>
+struct Rows {
+  static std::size_t width(std::size_t given) {
+    return kRegisters == 0 ? given : kRegisters * kLanes;
   }
-  _mm256_storeu_ps(dots, sums_of(sum));
-}
 
-// out += sum over eight rows of weight[r] rows[r].
-inline void add_weighted(const float* const* rows, const float* weight, std::size_t width,
-                         float* out) {
-  for (std::size_t k = 0; k < width; k += kLanes) {
-    __m256 even = _mm256_loadu_ps(out + k);
-    __m256 odd = _mm256_setzero_ps();
-    for (std::size_t r = 0; r < kTogether; r += 2) {
-      even = _mm256_fmadd_ps(_mm256_set1_ps(weight[r]), _mm256_loadu_ps(rows[r] + k), even);
-      odd = _mm256_fmadd_ps(_mm256_set1_ps(weight[r + 1]), _mm256_loadu_ps(rows[r + 1] + k), odd);
+  // dots[r] = row r . p
+  static void dots(const float* rows, std::size_t given, const float* p, float* dots) {
+    const std::size_t w = width(given);
+    __m256 sum[kTogether];
+    for (auto& s : sum) s = _mm256_setzero_ps();
+    for (std::size_t k = 0; k < w; k += kLanes) {
+      const __m256 part = _mm256_loadu_ps(p + k);
+      for (std::size_t r = 0; r < kTogether; ++r)
+        sum[r] = _mm256_fmadd_ps(_mm256_loadu_ps(rows + r * w + k), part, sum[r]);
     }
-    _mm256_storeu_ps(out + k, _mm256_add_ps(even, odd));
+    _mm256_storeu_ps(dots, sums_of(sum));
+  }
+
+  // out += sum over r of weight[r] row r
+  static void add(const float* rows, std::size_t given, const float* weight, float* out) {
+    const std::size_t w = width(given);
+    __m256 factor[kTogether];
+    for (std::size_t r = 0; r < kTogether; ++r) factor[r] = _mm256_set1_ps(weight[r]);
+    for (std::size_t k = 0; k < w; k += kLanes) {
+      __m256 even = _mm256_loadu_ps(out + k);
+      __m256 odd = _mm256_setzero_ps();
+      for (std::size_t r = 0; r < kTogether; r += 2) {
+        even = _mm256_fmadd_ps(factor[r], _mm256_loadu_ps(rows + r * w + k), even);
+        odd = _mm256_fmadd_ps(factor[r + 1], _mm256_loadu_ps(rows + (r + 1) * w + k), odd);
+      }
+      _mm256_storeu_ps(out + k, _mm256_add_ps(even, odd));
+    }
+  }
+
+  // out += sum over n rows (a multiple of eight) of (constant + factor row.v) row
+  static void pass(const float* rows, std::size_t n, std::size_t given, const float* v,
+                   float constant, float factor, float* out) {
+    const std::size_t w = width(given);
+    float weight[kTogether];
+    for (std::size_t i = 0; i < n; i += kTogether) {
+      dots(rows + i * w, given, v, weight);
+      for (float& d : weight) d = constant + factor * d;
+      add(rows + i * w, given, weight, out);
+    }
+  }
+
+  // out = m v, m symmetric and as wide as a row
+  static void times(const float* m, std::size_t given, const float* v, float* out) {
+    const std::size_t w = width(given);
+    std::fill(out, out + w, 0.0f);
+    for (std::size_t k = 0; k < w; k += kTogether) add(m + k * w, given, v + k, out);
+  }
+};
+
+// The same for any width, by the fitting instance.
+template <class Call>
+void for_width(std::size_t width, Call&& call) {
+  switch (width) {
+    case 16:
+      return call(Rows<2>{});
+    case 32:
+      return call(Rows<4>{});
+    case 64:
+      return call(Rows<8>{});
+    case 128:
+      return call(Rows<16>{});
+    default:
+      return call(Rows<0>{});
   }
 }
 
@@ -63,13 +111,12 @@ inline void add_weighted(const float* const* rows, const float* weight, std::siz
 class Factors {
  public:
   Factors(std::size_t rows, std::size_t factors)
-      : width_(padded(factors)), values_((rows + 1) * width_, 0.0f), rows_(rows) {}
+      : width_(padded(factors)), values_(rows * width_, 0.0f), rows_(rows) {}
 
   std::size_t rows() const { return rows_; }
   std::size_t width() const { return width_; }
   float* row(std::size_t r) { return values_.data() + r * width_; }
   const float* row(std::size_t r) const { return values_.data() + r * width_; }
-  const float* nothing() const { return row(rows_); }  // a row of zeros
   MatrixView<const float> view() const { return {values_.data(), rows_, width_, width_}; }
 
  private:
@@ -120,26 +167,7 @@ class RowSolver {
   // Improves `x` by conjugate gradients.
   void improve(std::span<const std::uint32_t> taken, float* x) {
     gather(taken);
-    const std::size_t width = y_.width();
-    // r = b - A x = sum (alpha - (alpha - 1) y.x) y - (Y'Y + regularization I) x
-    gram_times(x, r_.data());
-    for (float& value : r_) value = -value;
-    pass(x, r_.data(), alpha_, 1 - alpha_);
-    p_ = r_;
-    double rr = dot(r_, r_);
-    for (int step = 0; step < steps_ && rr > 1e-20; ++step) {
-      gram_times(p_.data(), ap_.data());
-      pass(p_.data(), ap_.data(), 0, alpha_ - 1);
-      const auto length = static_cast<float>(rr / dot(p_, ap_));
-      for (std::size_t k = 0; k < width; ++k) {
-        x[k] += length * p_[k];
-        r_[k] -= length * ap_[k];
-      }
-      const double next = dot(r_, r_);
-      const auto turn = static_cast<float>(next / rr);
-      for (std::size_t k = 0; k < width; ++k) p_[k] = r_[k] + turn * p_[k];
-      rr = next;
-    }
+    for_width(y_.width(), [&](auto rows) { descend(rows, x); });
   }
 
   // Solves for `x` exactly; weight[i] is what stands for alpha - 1 of taken[i], empty: alpha - 1.
@@ -178,48 +206,67 @@ class RowSolver {
   }
 
  private:
-  static double dot(const std::vector<float>& a, const std::vector<float>& b) {
-    double sum = 0;
-    for (std::size_t k = 0; k < a.size(); ++k) sum += double{a[k]} * b[k];
+  template <class Kernel>
+  void descend(Kernel kernel, float* x) {
+    const std::size_t width = y_.width();
+    const std::size_t n = rows_.size() / width;
+    // r = b - A x = sum (alpha - (alpha - 1) y.x) y - (Y'Y + regularization I) x
+    kernel.times(gram_.values().data(), width, x, r_.data());
+    for (float& value : r_) value = -value;
+    kernel.pass(rows_.data(), n, width, x, alpha_, 1 - alpha_, r_.data());
+    p_ = r_;
+    float rr = dot(r_, r_);
+    for (int step = 0; step < steps_ && rr > 1e-20f; ++step) {
+      kernel.times(gram_.values().data(), width, p_.data(), ap_.data());
+      kernel.pass(rows_.data(), n, width, p_.data(), 0, alpha_ - 1, ap_.data());
+      const float length = rr / dot(p_, ap_);
+      for (std::size_t k = 0; k < width; ++k) {
+        x[k] += length * p_[k];
+        r_[k] -= length * ap_[k];
+      }
+      const float next = dot(r_, r_);
+      const float turn = next / rr;
+      for (std::size_t k = 0; k < width; ++k) p_[k] = r_[k] + turn * p_[k];
+      rr = next;
+    }
+  }
+
+  // In eight strands, for speed.
+  static float dot(const std::vector<float>& a, const std::vector<float>& b) {
+    float strand[kLanes] = {};
+    for (std::size_t k = 0; k < a.size(); k += kLanes) {
+      for (std::size_t l = 0; l < kLanes; ++l) strand[l] += a[k + l] * b[k + l];
+    }
+    float sum = 0;
+    for (const float part : strand) sum += part;
     return sum;
   }
 
-  // The row's vectors, filled up with zeros to whole groups.
+  // The row's vectors side by side, filled up with zeros to whole groups: every pass reads them in
+  // order, and only this one has to look for them.
   void gather(std::span<const std::uint32_t> taken) {
-    rows_.assign((taken.size() + kTogether - 1) / kTogether * kTogether, y_.nothing());
-    for (std::size_t i = 0; i < taken.size(); ++i) {
-      rows_[i] = y_.row(taken[i]);
-      for (std::size_t k = 0; k < y_.width(); k += 16) __builtin_prefetch(rows_[i] + k);
-    }
-  }
-
-  // out = (Y'Y + regularization I) v.
-  void gram_times(const float* v, float* out) {
+    constexpr std::size_t kAhead = 8;
     const std::size_t width = y_.width();
-    std::fill(out, out + width, 0.0f);
-    const float* rows[kTogether];
-    for (std::size_t k = 0; k < width; k += kTogether) {
-      for (std::size_t r = 0; r < kTogether; ++r) rows[r] = gram_.row(k + r).data();
-      add_weighted(rows, v + k, width, out);
+    const std::size_t n = (taken.size() + kTogether - 1) / kTogether * kTogether;
+    rows_.resize(n * width);
+    float* to = rows_.data();
+    for (std::size_t i = 0; i < taken.size(); ++i, to += width) {
+      if (i + kAhead < taken.size()) {
+        for (std::size_t k = 0; k < width; k += 16)
+          __builtin_prefetch(y_.row(taken[i + kAhead]) + k);
+      }
+      const float* from = y_.row(taken[i]);
+      for (std::size_t k = 0; k < width; k += kLanes)
+        _mm256_storeu_ps(to + k, _mm256_loadu_ps(from + k));
     }
-  }
-
-  // out += sum over the row's y of (constant + factor y.v) y.
-  void pass(const float* v, float* out, float constant, float factor) {
-    float dots[kTogether];
-    for (std::size_t i = 0; i < rows_.size(); i += kTogether) {
-      dots_of(&rows_[i], v, y_.width(), dots);
-      for (float& d : dots) d = constant + factor * d;
-      add_weighted(&rows_[i], dots, y_.width(), out);
-    }
+    std::fill(to, rows_.data() + rows_.size(), 0.0f);
   }
 
   const Factors& y_;
   const Matrix<float>& gram_;
   float alpha_;
   int steps_;
-  std::vector<float> p_, r_, ap_, scaled_;
-  std::vector<const float*> rows_;
+  std::vector<float> p_, r_, ap_, rows_, scaled_;
   Matrix<float> a_;
 };
 
@@ -250,7 +297,7 @@ Factors first_factors(std::size_t rows, const AlsConfig& config, std::uint64_t s
   Random random = Random::stream(config.seed, stream);
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t k = 0; k < factors; ++k) {
-      const auto drawn = static_cast<float>(0.1 * random.normal());
+      const auto drawn = static_cast<float>(0.01 * random.uniform());
       out.row(r)[k] = warm ? (*start)(r, k) : drawn;
     }
   }
@@ -303,12 +350,14 @@ class Als final : public Model {
       parts_.kept.strangers(out);
       return;
     }
-    std::vector<float> scores(padded(y.rows()), 0.0f);
-    const float* rows[kTogether];
-    for (std::size_t i = 0; i < y.rows(); i += kTogether) {
-      for (std::size_t r = 0; r < kTogether; ++r)
-        rows[r] = i + r < y.rows() ? y.row(i + r) : y.nothing();
-      dots_of(rows, x.data(), y.width(), &scores[i]);
+    std::vector<float> scores(y.rows() + kTogether);
+    const std::size_t whole = y.rows() / kTogether * kTogether;
+    for_width(y.width(), [&](auto rows) {
+      for (std::size_t i = 0; i < whole; i += kTogether)
+        rows.dots(y.row(i), y.width(), x.data(), &scores[i]);
+    });
+    for (std::size_t i = whole; i < y.rows(); ++i) {
+      for (std::size_t k = 0; k < x.size(); ++k) scores[i] += x[k] * y.row(i)[k];
     }
     parts_.kept.scatter({scores.data(), y.rows()}, out);
   }
