@@ -8,6 +8,7 @@
 #include "sartor/base/files.h"
 #include "sartor/base/parallel.h"
 #include "sartor/base/random.h"
+#include "sartor/base/test_place.h"
 #include "sartor/base/text.h"
 #include "sartor/base/time.h"
 
@@ -187,7 +188,7 @@ TEST(Text, Numbers) {
 }
 
 TEST(Files, WriteIsWholeAndReadNamesThePath) {
-  const std::string path = ::testing::TempDir() + "sartor_base_test.txt";
+  const std::string path = test_place("sartor_base_test.txt");
   ASSERT_TRUE(write_file(path, "hello"));
   EXPECT_EQ(*read_file(path), "hello");
   const auto missing = read_file(path + ".not");

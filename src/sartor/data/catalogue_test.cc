@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
@@ -30,8 +31,8 @@ struct World {
   Table attributes{
       .rows = 3,
       .columns = {{.name = "text", .is_text = true, .codes = {0, 0, 0}, .words = {"x"}}}};
-  std::string users_path = testing::TempDir() + "catalogue_users";
-  std::string items_path = testing::TempDir() + "catalogue_items";
+  std::string users_path = test_place("catalogue_users");
+  std::string items_path = test_place("catalogue_items");
 
   Status write() const {
     return write_catalogue({&users, &items, &history, &features, &attributes}, users_path,

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/test_place.h"
 #include "sartor/http/problem.h"
 #include "sartor/http/schema.h"
 #include "sartor/serving/test_bundle.h"
@@ -18,7 +19,7 @@ using testing::HasSubstr;
 class Api : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = testing::TempDir() + "api_bundle";
+    folder_ = test_place("api_bundle");
     const Status written = write_test_bundle(folder_);
     ASSERT_TRUE(written) << written.error().message;
     auto recommender = Recommender::open(folder_);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 #include "sartor/models/npy.h"
 
 namespace sartor {
@@ -34,7 +35,7 @@ class Bench : public ::testing::Test {
     ASSERT_TRUE(write_npy<std::int64_t>(folder + "/" + name + ".npy", values, shape));
   }
 
-  std::string folder = std::filesystem::path(::testing::TempDir()) / "sartor_bench_test";
+  std::string folder = test_place("sartor_bench_test");
   BenchRequest request{folder, folder + "/out"};
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "sartor/base/test_place.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
 #include "sartor/models/registry.h"
@@ -92,7 +93,7 @@ TEST_F(BlendOf, NamesWhatIsWrong) {
 }
 
 TEST_F(BlendOf, IsSavedByTheNamesOfItsComponents) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "sartor_blend_test";
+  const std::filesystem::path folder = test_place("sartor_blend_test");
   std::filesystem::remove_all(folder);
   const BlendConfig config{{{"own", 2, 1.0}, {"popularity", 0.5}}};
   const auto blend = make_blend(components, config, kEligible);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/test_place.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/registry.h"
@@ -106,7 +107,7 @@ TEST_P(EveryModel, ListsNoMoreThanTheCatalogueHolds) {
 }
 
 TEST_P(EveryModel, LoadsWhatItSaved) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / ("sartor_model_" + GetParam());
+  const auto folder = std::filesystem::path(test_place("model_" + GetParam()));
   std::filesystem::remove_all(folder);
   const auto model = fit(history_, 2);
   ASSERT_TRUE(save_model(**model, folder));

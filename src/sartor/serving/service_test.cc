@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "sartor/base/test_place.h"
 #include "sartor/serving/test_bundle.h"
 
 namespace sartor {
@@ -22,8 +23,7 @@ using Shared = std::shared_ptr<const Recommender>;
 class Serving : public testing::Test {
  protected:
   Serving() {
-    folder_ = testing::TempDir() + "bundle_" +
-              testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = test_place("bundle_") + testing::UnitTest::GetInstance()->current_test_info()->name();
   }
   ~Serving() override { std::filesystem::remove_all(folder_); }
 

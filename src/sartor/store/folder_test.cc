@@ -10,6 +10,7 @@
 
 #include "sartor/base/checksum.h"
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
@@ -19,8 +20,7 @@ namespace fs = std::filesystem;
 class Folder : public testing::Test {
  protected:
   Folder() {
-    root_ = testing::TempDir() + "folder_" +
-            testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ = test_place("folder_") + testing::UnitTest::GetInstance()->current_test_info()->name();
     fs::remove_all(root_);
     fs::create_directories(root_);
   }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
@@ -18,7 +19,7 @@ class StateTest : public testing::Test {
  protected:
   StateTest() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = testing::TempDir() + "state_" + test->name() + ".sqlite";
+    path_ = test_place("state_") + test->name() + ".sqlite";
     clean();
   }
   ~StateTest() override { clean(); }

@@ -8,11 +8,12 @@
 
 #include "sartor/base/files.h"
 #include "sartor/base/ids.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
 
-std::string temporary(const std::string& name) { return testing::TempDir() + "tensors_" + name; }
+std::string temporary(const std::string& name) { return test_place("tensors_") + name; }
 
 // A file of our own making: `header` as it stands, then `data` zero bytes.
 std::string made(const std::string& header, std::size_t data) {
