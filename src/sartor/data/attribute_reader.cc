@@ -106,6 +106,7 @@ Status read_users(const UserSource& source, std::size_t index, double max_bad_sh
   const SourceSetup setup{.block = fmt::format("users[{}]", index),
                           .patterns = source.files,
                           .format = source.format,
+                          .layout = layout_of(source),
                           .types = source.types,
                           .max_bad_share = max_bad_share};
   std::vector<KeyedSql> wanted = {{"user", source.user, SqlRole::name}};
@@ -118,6 +119,7 @@ Status read_items(const ItemSource& source, std::size_t index, double max_bad_sh
   const SourceSetup setup{.block = fmt::format("items[{}]", index),
                           .patterns = source.files,
                           .format = source.format,
+                          .layout = layout_of(source),
                           .types = source.types,
                           .max_bad_share = max_bad_share};
   std::vector<KeyedSql> wanted = {{"item", source.item, SqlRole::name}};

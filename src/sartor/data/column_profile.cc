@@ -6,6 +6,8 @@
 #include <array>
 #include <set>
 
+#include "sartor/base/files.h"
+
 namespace sartor {
 namespace {
 
@@ -133,7 +135,7 @@ const ColumnProfile* TableProfile::find(const std::string& name) const {
 }
 
 int name_rank(const std::string& name, const std::vector<std::string>& known) {
-  const std::string plain = letters(name);
+  const std::string plain = letters(without_type(name));
   for (std::size_t i = 0; i < known.size(); ++i) {
     if (plain == known[i]) return static_cast<int>(i);
   }
@@ -150,9 +152,12 @@ Result<TableProfile> profile_files(const std::string& block, const std::vector<s
                                    const IngestPlace& place) {
   IngestReport ignored;
   // Bad rows are no reason not to look: `sartor check` will speak about them.
-  const SourceSetup setup{.block = block, .patterns = files, .max_bad_share = 0.5};
+  SourceSetup setup{.block = block, .patterns = files, .max_bad_share = 0.5};
+  SARTOR_ASSIGN(const auto paths, expand_glob(files.front(), place.folder));
+  const auto known = known_format(paths.front());
+  if (known) setup.layout = known->layout;
   SARTOR_ASSIGN(OpenSource source, open_source(setup, {}, true, place, ignored));
-  TableProfile profile{files, std::move(source), {}};
+  TableProfile profile{files, known, std::move(source), {}};
   DuckDb& db = profile.source.db;
   SARTOR_ASSIGN(const auto reserved, reserved_words(db));
   SARTOR_ASSIGN(const auto described, db.describe("SELECT * FROM typed"));

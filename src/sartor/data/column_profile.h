@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sartor/base/result.h"
+#include "sartor/data/known_formats.h"
 #include "sartor/data/source_reader.h"
 
 namespace sartor {
@@ -31,6 +33,7 @@ struct ColumnProfile {
 
 struct TableProfile {
   std::vector<std::string> files;
+  std::optional<KnownFormat> known;
   OpenSource source;  // its view `typed` can be asked further questions
   std::vector<ColumnProfile> columns;
 

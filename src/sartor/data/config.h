@@ -26,6 +26,9 @@ struct EventSource {
   std::map<std::string, std::string> context;
   std::string time_zone = "UTC";
   bool untimed = false;
+  std::string delimiter;
+  std::vector<std::string> columns;
+  std::string encoding = "utf-8";
   std::string format;               // "csv", "parquet", "json"; "" = by the file's ending
   std::vector<std::string> header;  // expected column names of a CSV; [] = whatever line 1 says
   std::map<std::string, std::string>
@@ -48,6 +51,12 @@ struct EventSource {
         Field{"time_zone", &EventSource::time_zone, "of times without a zone"},
         Field{"untimed", &EventSource::untimed,
               "the source has no times: trains only models that need none"},
+        Field{"delimiter", &EventSource::delimiter,
+              "between the columns of a CSV, one to four bytes; found in line 1 if empty; none: a "
+              "line is one column"},
+        Field{"columns", &EventSource::columns,
+              "names of the columns of a CSV whose line 1 is a row; [] = line 1 says them"},
+        Field{"encoding", &EventSource::encoding, "of a CSV: utf-8 or latin-1"},
         Field{"format", &EventSource::format,
               "csv, parquet or json; by the file's ending if empty"},
         Field{"header", &EventSource::header,
@@ -63,6 +72,9 @@ struct UserSource {
   std::string user;
   std::map<std::string, std::string>
       attributes;  // name -> SQL; {} = every other column of the file
+  std::string delimiter;
+  std::vector<std::string> columns;
+  std::string encoding = "utf-8";
   std::string format;
   std::map<std::string, std::string> types;
 
@@ -72,6 +84,12 @@ struct UserSource {
         Field{"user", &UserSource::user, "SQL: whose"},
         Field{"attributes", &UserSource::attributes,
               "name = SQL; every other column of the file if empty"},
+        Field{"delimiter", &UserSource::delimiter,
+              "between the columns of a CSV, one to four bytes; found in line 1 if empty; none: a "
+              "line is one column"},
+        Field{"columns", &UserSource::columns,
+              "names of the columns of a CSV whose line 1 is a row; [] = line 1 says them"},
+        Field{"encoding", &UserSource::encoding, "of a CSV: utf-8 or latin-1"},
         Field{"format", &UserSource::format, "csv, parquet or json; by the file's ending if empty"},
         Field{"types", &UserSource::types,
               "column = SQL type, where the guess from the data is not wanted"});
@@ -86,6 +104,9 @@ struct ItemSource {
   std::string category;
   std::string price;
   std::map<std::string, std::string> attributes;  // name -> SQL; {} = none
+  std::string delimiter;
+  std::vector<std::string> columns;
+  std::string encoding = "utf-8";
   std::string format;
   std::map<std::string, std::string> types;
 
@@ -97,6 +118,12 @@ struct ItemSource {
         Field{"category", &ItemSource::category, "SQL: its place in the catalogue"},
         Field{"price", &ItemSource::price, "SQL: what it costs"},
         Field{"attributes", &ItemSource::attributes, "name = SQL; none if empty"},
+        Field{"delimiter", &ItemSource::delimiter,
+              "between the columns of a CSV, one to four bytes; found in line 1 if empty; none: a "
+              "line is one column"},
+        Field{"columns", &ItemSource::columns,
+              "names of the columns of a CSV whose line 1 is a row; [] = line 1 says them"},
+        Field{"encoding", &ItemSource::encoding, "of a CSV: utf-8 or latin-1"},
         Field{"format", &ItemSource::format, "csv, parquet or json; by the file's ending if empty"},
         Field{"types", &ItemSource::types,
               "column = SQL type, where the guess from the data is not wanted"});

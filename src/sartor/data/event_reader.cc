@@ -245,6 +245,7 @@ Status read_events(const EventSource& source, std::size_t index, double max_bad_
                           .patterns = source.files,
                           .format = source.format,
                           .header = source.header,
+                          .layout = layout_of(source),
                           .types = source.types,
                           .time_zone = source.time_zone.empty() ? "UTC" : source.time_zone,
                           .max_bad_share = max_bad_share};

@@ -135,9 +135,20 @@ class Guesser {
     if (guess) notes_.push_back(fmt::format("{} = {}: {}", key, guess.sql, guess.why));
   }
 
+  // How the files are cut, where their own line 1 does not say it.
+  void write_layout(const TableProfile& table, const std::string& block) {
+    if (!table.known) return;
+    const TextLayout& layout = table.known->layout;
+    toml_.raw("delimiter = " + toml_text(layout.delimiter), table.known->what);
+    toml_.raw("columns = " + toml_list(layout.columns));
+    if (layout.latin1) toml_.raw("encoding = \"latin-1\"");
+    notes_.push_back(block + ": " + table.known->what);
+  }
+
   void write_events(const GuessedEvents& events) {
     toml_.table("[[events]]");
     toml_.raw("files = " + toml_list(events.files));
+    write_layout(tables_[static_cast<std::size_t>(&events - events_.data())], "events");
     const std::string block =
         events_.size() == 1 ? "events" : fmt::format("events[{}]", &events - events_.data());
     const auto entry = [&](const std::string& key, const GuessedSql& guess) {
@@ -191,6 +202,7 @@ class Guesser {
     if (!user) return no_column("users", "the user", table);
     toml_.table("[[users]]");
     toml_.raw("files = " + toml_list(table.files));
+    write_layout(table, "users");
     toml_.entry("user", user);
     toml_.comment("Every other column is an attribute; to choose: attributes = { name = \"SQL\" }");
     note("users.user", user);
@@ -217,6 +229,7 @@ class Guesser {
     if (!item) return no_column("items", "the item", table);
     toml_.table("[[items]]");
     toml_.raw("files = " + toml_list(table.files));
+    write_layout(table, "items");
     toml_.entry("item", item);
     note("items.item", item);
     write_item_facts(guess_items(table, item.column, false));

@@ -29,13 +29,15 @@ const Words kItem = {"itemid",    "item",     "productid", "product",     "sku",
 const Words kTime = {"timestamp", "eventtime", "time",      "datetime",     "invoicedate",
                      "timems",    "createdat", "orderdate", "purchasedate", "transactiontimestamp",
                      "ts",        "unixtime",  "date",      "day"};
-const Words kType = {"eventtype", "event",     "type",        "action",     "behavior",
-                     "behaviour", "eventname", "interaction", "actiontype", "activity"};
+const Words kType = {"eventtype",   "feedbacktype", "event",     "type",
+                     "action",      "behavior",     "behaviour", "eventname",
+                     "interaction", "actiontype",   "activity"};
 const Words kGroup = {"invoiceno",     "orderid", "basketid", "sessionid",  "invoiceid",
                       "transactionid", "cartid",  "visitid",  "receiptid",  "order",
                       "session",       "basket",  "invoice",  "ordernumber"};
-const Words kValue = {"value",     "amount", "salesvalue", "revenue", "total",     "totalprice",
-                      "linetotal", "sales",  "paid",       "spend",   "netamount", "grossamount"};
+const Words kValue = {"value", "eventvalue", "amount",     "salesvalue", "revenue",
+                      "total", "totalprice", "linetotal",  "sales",      "paid",
+                      "spend", "netamount",  "grossamount"};
 const Words kPrice = {"unitprice", "price", "cost", "listprice"};
 const Words kQuantity = {"quantity", "qty", "units", "count"};
 const Words kDwell = {"dwellseconds", "dwell",     "dwelltime", "playtimems",
@@ -206,7 +208,7 @@ void guess_context(const TableProfile& table, GuessedEvents& out) {
     if (is_used(out, column) || name_rank(column.name, kContext) >= 1000) continue;
     if (column.distinct < 2 || column.distinct > 500 || column.type.ends_with("]")) continue;
     std::string key;
-    for (const char c : column.name) {
+    for (const char c : without_type(column.name)) {
       const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
       key += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : plain ? c : '_';
     }
@@ -286,6 +288,13 @@ GuessedSql guess_item(const TableProfile& table, const std::string& like) {
 Result<GuessedEvents> guess_events(TableProfile& table) {
   GuessedEvents out;
   out.files = table.files;
+  if (table.known && !table.known->user.empty()) {
+    out.user = {table.known->user, table.known->what, nullptr};
+    out.item = {table.known->item, table.known->what, nullptr};
+    SARTOR_TRY(guess_type(table, out));
+    SARTOR_TRY(look_at_users(table, out));
+    return out;
+  }
   out.user = guess_user(table, "");
   out.item = named(best(table, kItem, [&](const ColumnProfile& column) {
     return can_be_id(column) && &column != out.user.column;
@@ -342,7 +351,7 @@ GuessedItems guess_items(const TableProfile& table, const ColumnProfile* item, b
     const bool nested = column.type.ends_with("]") || column.type.starts_with("STRUCT");
     const bool id = column.name.ends_with("id") || column.name.ends_with("ID");
     if (!taken && useful && !nested && !id && column.moment.empty()) {
-      out.attributes.emplace_back(column.name, column.sql);
+      out.attributes.emplace_back(without_type(column.name), column.sql);
     }
   }
   return out;

@@ -82,6 +82,7 @@ Result<OpenSource> open_source(const SourceSetup& setup, const std::vector<Keyed
                         .folder = place.folder,
                         .format = setup.format,
                         .header = setup.header,
+                        .layout = setup.layout,
                         .all_columns = other_columns};
   for (const RoleSql& expression : expressions) request.expressions.push_back(&expression.sql);
   SARTOR_TRY(set_time_zone(db, setup));

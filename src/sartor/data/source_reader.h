@@ -19,10 +19,17 @@ struct SourceSetup {
   std::vector<std::string> patterns;
   std::string format;
   std::vector<std::string> header;
+  TextLayout layout;
   std::map<std::string, std::string> types;
   std::string time_zone = "UTC";
   double max_bad_share = 0.01;
 };
+
+// Of a block's own keys.
+template <class Source>
+TextLayout layout_of(const Source& source) {
+  return {source.delimiter, source.columns, source.encoding == "latin-1"};
+}
 
 // What all blocks share.
 struct IngestPlace {

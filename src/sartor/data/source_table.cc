@@ -22,7 +22,9 @@ std::string format_of(const std::string& path) {
   std::filesystem::path name(lower(std::filesystem::path(path).filename().string()));
   if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
   const std::string ending = name.extension().string();
-  if (ending == ".csv" || ending == ".tsv" || ending == ".txt") return "csv";
+  for (const char* known : {".csv", ".tsv", ".txt", ".dat", ".inter", ".user", ".item", ".data"}) {
+    if (ending == known) return "csv";
+  }
   if (ending == ".parquet" || ending == ".pq") return "parquet";
   if (ending == ".json" || ending == ".jsonl" || ending == ".ndjson") return "json";
   return "";
@@ -136,7 +138,8 @@ class Loader {
   }
 
   Status load_csv(SourceFile& file) {
-    SARTOR_ASSIGN(file.scan, scan_text(file.path, TextFormat::csv, copy_path(), resources_));
+    SARTOR_ASSIGN(file.scan,
+                  scan_text(file.path, TextFormat::csv, copy_path(), resources_, request_.layout));
     file.is_text = true;
     file.read = file.scan.records;
     if (!request_.header.empty() && request_.header != file.scan.header) {
@@ -154,19 +157,21 @@ class Loader {
       names += fmt::format("{}{}: 'VARCHAR'", names.empty() ? "" : ", ", sql_text(name));
     }
     SARTOR_TRY(choose_columns(file.path, std::move(found)));
+    const char* quote = request_.layout.may_quote() ? "'\"'" : "''";
     const std::string rejects = fmt::format("rejects_{}", table_.files.size());
     // The largest record decides the buffers: a long line is a row like any other.
     const std::uint64_t longest = std::max<std::uint64_t>(file.scan.longest + 16, 2'000'000);
-    SARTOR_TRY(run(
-        file.path,
-        insert_into_raw(fmt::format(
-            "{} FROM read_csv({}, auto_detect = false, header = true, delim = {}, quote = '\"', "
-            "escape = '\"', columns = {{{}}}, max_line_size = {}, buffer_size = {}, "
-            "store_rejects = true, rejects_table = {}, rejects_scan = {}, rejects_limit = 0, "
-            "compression = 'none')",
-            column_list(), sql_text(file.scan.path), sql_text(std::string(1, file.scan.delimiter)),
-            names, longest, std::max<std::uint64_t>(longest * 2, 32 << 20), sql_text(rejects),
-            sql_text(rejects + "_scan")))));
+    SARTOR_TRY(
+        run(file.path,
+            insert_into_raw(fmt::format(
+                "{} FROM read_csv({}, auto_detect = false, header = {}, delim = {}, quote = {}, "
+                "escape = {}, columns = {{{}}}, max_line_size = {}, buffer_size = {}, "
+                "store_rejects = true, rejects_table = {}, rejects_scan = {}, rejects_limit = 0, "
+                "compression = 'none')",
+                column_list(), sql_text(file.scan.path), file.scan.has_header,
+                sql_text(file.scan.delimiter), quote, quote, names, longest,
+                std::max<std::uint64_t>(longest * 2, 32 << 20), sql_text(rejects),
+                sql_text(rejects + "_scan")))));
     SARTOR_TRY(take_rejects(file, rejects));
     SARTOR_ASSIGN(file.rows, count_new_rows(file));
     if (file.rows + file.skipped.size() != file.read) {
@@ -182,7 +187,7 @@ class Loader {
     return {};
   }
 
-  // DuckDB counts records, the header as the first, and gives several errors for one of them.
+  // DuckDB counts records, a header as the first, and gives several errors for one of them.
   Status take_rejects(SourceFile& file, const std::string& rejects) {
     SARTOR_ASSIGN(auto rows,
                   db_.query("SELECT CAST(line AS BIGINT), column_name, left(csv_line, 200), "
@@ -193,7 +198,7 @@ class Loader {
       if (!more) return {};
       const auto lines = rows.values<std::int64_t>(0);
       for (std::size_t r = 0; r < rows.size(); ++r) {
-        const auto record = static_cast<std::uint64_t>(lines[r] - 2);
+        const auto record = static_cast<std::uint64_t>(lines[r] - (file.scan.has_header ? 2 : 1));
         if (!file.skipped.empty() && file.skipped.back() == record) continue;
         file.skipped.push_back(record);
         ++report_.quarantined;

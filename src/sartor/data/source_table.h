@@ -55,6 +55,7 @@ struct SourceRequest {
   std::string folder;                 // where relative patterns start
   std::string format;                 // "csv", "parquet", "json", "" = by the ending
   std::vector<std::string> header;    // what line 1 must say, if not empty
+  TextLayout layout;                  // of CSV files
   std::vector<const UserSql*> expressions;
   bool all_columns = false;  // not only those that the expressions name
 };

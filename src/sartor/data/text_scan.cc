@@ -88,6 +88,9 @@ class ZstdSource : public ByteSource {
   std::size_t pending_ = 0;  // not 0: inside a frame
 };
 
+// What stands between the columns of a file that has one column.
+constexpr const char* kNeverInText = "\x1f";
+
 struct Opened {
   std::unique_ptr<ByteSource> source;
   bool compressed = false;
@@ -120,7 +123,7 @@ Result<Opened> open_bytes(const std::string& path) {
   return Opened{std::make_unique<GzipSource>(path, gz), begins({0x1f, 0x8b})};
 }
 
-std::vector<std::string> split_header(std::string_view line, char delimiter) {
+std::vector<std::string> split_header(std::string_view line, std::string_view delimiter) {
   std::vector<std::string> names(1);
   bool quoted = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -130,8 +133,9 @@ std::vector<std::string> split_header(std::string_view line, char delimiter) {
       ++i;
     } else if (c == '"') {
       quoted = !quoted;
-    } else if (c == delimiter && !quoted) {
+    } else if (!quoted && line.substr(i).starts_with(delimiter)) {
       names.emplace_back();
+      i += delimiter.size() - 1;
     } else {
       names.back() += c;
     }
@@ -157,10 +161,10 @@ void make_distinct(std::vector<std::string>& names) {
   }
 }
 
-char find_delimiter(std::string_view line) {
-  char best = ',';
+std::string find_delimiter(std::string_view line) {
+  std::string best = ",";
   std::size_t most = 0;
-  for (const char candidate : {',', ';', '\t', '|'}) {
+  for (const char* candidate : {",", ";", "\t", "|"}) {
     const std::size_t n = split_header(line, candidate).size() - 1;
     if (n > most) {
       most = n;
@@ -170,11 +174,37 @@ char find_delimiter(std::string_view line) {
   return best;
 }
 
+std::string from_latin1(std::string_view line) {
+  std::string out;
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      out += c;
+    } else {
+      out += static_cast<char>(0xc0 | byte >> 6);
+      out += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return out;
+}
+
 // Cuts bytes into lines and lines into records.
 class Scanner {
  public:
-  Scanner(const std::string& path, TextFormat format, std::FILE* out, TextScan& scan)
-      : path_(path), format_(format), out_(out), scan_(scan) {}
+  Scanner(const std::string& path, TextFormat format, const TextLayout& layout, std::FILE* out,
+          TextScan& scan)
+      : path_(path), format_(format), layout_(layout), out_(out), scan_(scan) {
+    if (layout_.delimiter == "none") {
+      scan_.delimiter = kNeverInText;
+    } else if (!layout_.delimiter.empty()) {
+      scan_.delimiter = layout_.delimiter;
+    }
+    if (layout_.columns.empty()) return;
+    scan_.header = layout_.columns;
+    scan_.has_header = false;
+    has_header_ = true;
+    make_distinct(scan_.header);
+  }
 
   Status feed(std::string_view block) {
     if (newline_ == 0) {  // a file of a Mac of old has CR alone
@@ -215,7 +245,7 @@ class Scanner {
     if (scan_.records == 0) {
       return bad_file(path_, csv ? "there is a header line and not one row" : "there is no row");
     }
-    needs_copy_ = needs_copy_ || (crlf_ && lf_);
+    needs_copy_ = needs_copy_ || (crlf_ && lf_) || layout_.latin1;
     return {};
   }
 
@@ -238,6 +268,10 @@ class Scanner {
       record_line_ = line_;
       record_size_ = 0;
     }
+    if (layout_.latin1) {
+      utf8_ = from_latin1(line);
+      line = utf8_;
+    }
     record_size_ += line.size() + 2;
     if (out_ != nullptr) {
       std::fwrite(line.data(), 1, line.size(), out_);
@@ -247,9 +281,13 @@ class Scanner {
   }
 
   Status on_csv_line(std::string_view line) {
-    if (!has_header_ && !quoted_) scan_.delimiter = find_delimiter(line);
+    if (!has_header_ && !quoted_ && layout_.delimiter.empty()) {
+      scan_.delimiter = find_delimiter(line);
+    } else if (layout_.delimiter.empty() && !layout_.columns.empty() && scan_.records == 0) {
+      scan_.delimiter = find_delimiter(line);
+    }
     if (!has_header_) header_.append(header_.empty() ? "" : "\n").append(line);
-    if (quoted_ || std::memchr(line.data(), '"', line.size()) != nullptr) {
+    if (layout_.may_quote() && (quoted_ || std::memchr(line.data(), '"', line.size()) != nullptr)) {
       SARTOR_TRY(follow_quotes(line));
       if (quoted_) return {};
     }
@@ -269,7 +307,7 @@ class Scanner {
           quoted_ = true;
           ++i;
         } else {
-          i = line.find(scan_.delimiter, i);
+          i = line.find(scan_.delimiter.front(), i);
           if (i == std::string_view::npos) return {};
           ++i;
           continue;
@@ -283,7 +321,7 @@ class Scanner {
       }
       quoted_ = false;
       if (i + 1 == line.size()) return {};
-      if (line[i + 1] != scan_.delimiter) {
+      if (line[i + 1] != scan_.delimiter.front()) {
         // Text after a closing quote. On one line it is that row's fault, and DuckDB rejects it; if
         // the quote was opened lines before, it was never meant to last until here.
         return record_line_ == line_ ? Status{} : unclosed();
@@ -322,6 +360,8 @@ class Scanner {
 
   const std::string path_;
   const TextFormat format_;
+  const TextLayout& layout_;
+  std::string utf8_;  // the line at hand, where the file is not UTF-8
   std::FILE* out_;
   TextScan& scan_;
   std::string carry_;  // the beginning of a line that the last block cut
@@ -343,8 +383,9 @@ struct Closer {
 };
 
 // Whether a copy is still needed.
-Result<bool> scan_once(const std::string& path, TextFormat format, const std::string& copy,
-                       bool always_copy, const Resources& resources, TextScan& scan) {
+Result<bool> scan_once(const std::string& path, TextFormat format, const TextLayout& layout,
+                       const std::string& copy, bool always_copy, const Resources& resources,
+                       TextScan& scan) {
   SARTOR_ASSIGN(Opened bytes, open_bytes(path));
   const bool copying = bytes.compressed || always_copy;
   std::unique_ptr<std::FILE, Closer> out;
@@ -352,7 +393,7 @@ Result<bool> scan_once(const std::string& path, TextFormat format, const std::st
     out.reset(std::fopen(copy.c_str(), "wb"));
     if (!out) return Error{ErrorCode::io, copy + ": cannot create: " + std::strerror(errno)};
   }
-  Scanner scanner(path, format, out.get(), scan);
+  Scanner scanner(path, format, layout, out.get(), scan);
   std::vector<char> block(kBlock);
   while (true) {
     if (resources.is_cancelled()) return Error{ErrorCode::cancelled, "cancelled"};
@@ -380,12 +421,13 @@ std::uint64_t TextScan::line_of(std::uint64_t record) const {
 }
 
 Result<TextScan> scan_text(const std::string& path, TextFormat format, const std::string& copy,
-                           const Resources& resources) {
+                           const Resources& resources, const TextLayout& layout) {
   TextScan scan;
-  SARTOR_ASSIGN(const bool again, scan_once(path, format, copy, false, resources, scan));
+  SARTOR_ASSIGN(const bool again,
+                scan_once(path, format, layout, copy, layout.latin1, resources, scan));
   if (!again) return scan;
   scan = {};
-  SARTOR_TRY(scan_once(path, format, copy, true, resources, scan));
+  SARTOR_TRY(scan_once(path, format, layout, copy, true, resources, scan));
   return scan;
 }
 

@@ -23,7 +23,27 @@ Status within_metric(const std::string& key, const std::string& metric) {
   return parsed ? Status{} : Status(within(key, parsed.error()));
 }
 
+template <class Source>
+Status check_layouts(const std::vector<Source>& sources, const char* block) {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const std::string path = fmt::format("{}[{}]", block, i);
+    SARTOR_TRY(check_word(path + ".encoding", sources[i].encoding, {"utf-8", "latin-1"}));
+    const std::string& delimiter = sources[i].delimiter;
+    if (delimiter != "none" && delimiter.size() > 4) {
+      return config_error(fmt::format("{}.delimiter: '{}'; expected one to four bytes, or none",
+                                      path, printable(delimiter)));
+    }
+    if (delimiter == "none" && sources[i].columns.size() != 1) {
+      return config_error(path + ".columns: expected one name, as delimiter is none");
+    }
+  }
+  return {};
+}
+
 Status check_sources(const Config& config) {
+  SARTOR_TRY(check_layouts(config.events, "events"));
+  SARTOR_TRY(check_layouts(config.users, "users"));
+  SARTOR_TRY(check_layouts(config.items, "items"));
   if (config.events.empty()) {
     return config_error(
         "events: expected at least one [[events]] block; `sartor init --events FILES` writes one");
@@ -189,7 +209,7 @@ Status check_config(const Config& config) {
   SARTOR_TRY(check_sources(config));
   SARTOR_TRY(check_word("split.cases", config.split.cases, {"window"}));
   SARTOR_TRY(check_word("clean.dwell_outside", config.clean.dwell_outside, {"clip", "remove"}));
-  SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler, {"random"}));
+  SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler, {"coordinate"}));
   SARTOR_TRY(check_word("gate.guard_rule", config.gate.guard_rule, {"joint", "each"}));
   SARTOR_TRY(check_word("models.trees.objective", config.models.trees.objective,
                         {"rank_xendcg", "lambdarank"}));

@@ -13,7 +13,7 @@ namespace sartor {
 
 struct TuningConfig {
   int trials = 200;
-  std::string sampler = "random";
+  std::string sampler = "coordinate";
   std::map<std::string, double> importance;
   std::vector<double> shrink = {0.5, 1.0};
   std::vector<double> strengths = {1.0, 4.0};
@@ -26,7 +26,8 @@ struct TuningConfig {
             "trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
             "per run: half to general, half shared over the segments by size x importance; a trial "
             "searches one component's variants and weights"},
-        Field{"sampler", &TuningConfig::sampler, "random"},
+        Field{"sampler", &TuningConfig::sampler,
+              "coordinate: one component after the other, on the metric itself"},
         Field{"importance", &TuningConfig::importance,
               "segment = factor of its share of the trials; 1 if not named"},
         Field{"shrink", &TuningConfig::shrink,
