@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "sartor/base/text.h"
-#include "sartor/models/bench_kernels.h"
 #include "sartor/pipeline/config.h"
 #include "verbs.h"
 
@@ -137,15 +136,23 @@ int run_main(int argc, char** argv) {
   add_common(*replay, flags, false);
   replay->callback([&] { exit_code = verb_replay(flags, bundle); });
 
-  std::string workload, arrays, made;
-  auto* bench = app.add_subcommand("bench", "time one kernel on arrays in NumPy's format");
-  bench->add_option("workload", workload, "one of " + join(model_benchmarks(), ", "))->required();
-  bench->add_option("--input", arrays, "folder with indptr.npy, indices.npy, values.npy, shape.npy")
-      ->required();
-  bench->add_option("--output", made, "folder for what the kernel made, as .npy");
+  BenchFlags bench_flags;
+  auto* bench = app.add_subcommand(
+      "bench", "time one kernel on arrays in NumPy's format, or rank a published split");
+  bench->add_option("workload", bench_flags.workload, "one of " + join(workloads(), ", "))
+      ->required()
+      ->check(CLI::IsMember(workloads()));
+  bench->add_option("--input", bench_flags.input,
+                    "folder with indptr.npy, indices.npy, values.npy, shape.npy");
+  bench->add_option("--output", bench_flags.output, "folder for what the kernel made, as .npy");
+  bench->add_option("--train", bench_flags.train,
+                    "ranking: lines of a user and the user's items, or of user,item");
+  bench->add_option("--test", bench_flags.test, "ranking: likewise");
   add_common(*bench, flags, false);
-  bench->footer("Example: sartor bench ease --input csr --set regularization=300 --json");
-  bench->callback([&] { exit_code = verb_bench(flags, workload, arrays, made); });
+  bench->footer(
+      "Examples: sartor bench ease --input csr --set regularization=300 --json\n          sartor "
+      "bench ranking --train train.txt --test test.txt --set model=ease --json");
+  bench->callback([&] { exit_code = verb_bench(flags, bench_flags); });
 
   std::string what;
   auto* config =

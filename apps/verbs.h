@@ -51,8 +51,13 @@ struct RecommendFlags {
   int k = 10;
 };
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend);
-int verb_bench(const CommonFlags& flags, const std::string& workload, const std::string& input,
-               const std::string& output);
+struct BenchFlags {
+  std::string workload;
+  std::string input, output;  // folders of arrays
+  std::string train, test;    // files of a ranking
+};
+std::vector<std::string> workloads();
+int verb_bench(const CommonFlags& flags, const BenchFlags& bench);
 int verb_serve(const CommonFlags& flags, int port, const std::string& host);
 
 // Shell completions for bash, zsh or fish; empty for another shell.

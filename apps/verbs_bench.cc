@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/models/bench_kernels.h"
+#include "sartor/tuning/bench_ranking.h"
 #include "verbs.h"
 
 namespace sartor {
@@ -27,12 +28,25 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
 
 }  // namespace
 
-int verb_bench(const CommonFlags& flags, const std::string& workload, const std::string& input,
-               const std::string& output) {
+std::vector<std::string> workloads() {
+  std::vector<std::string> names = model_benchmarks();
+  names.emplace_back("ranking");
+  return names;
+}
+
+int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
   const auto settings = settings_of(flags.set);
   if (!settings) return fail(settings.error());
-  const auto report = run_model_benchmark(workload, {.input = input, .output = output}, *settings,
-                                          resources_of(flags, nullptr));
+  const Resources resources = resources_of(flags, nullptr);
+  const bool ranking = bench.workload == "ranking";
+  if (ranking ? bench.train.empty() || bench.test.empty() : bench.input.empty()) {
+    return fail({ErrorCode::config, ranking ? "bench ranking: expected --train and --test"
+                                            : "bench " + bench.workload + ": expected --input"});
+  }
+  const auto report =
+      ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
+              : run_model_benchmark(bench.workload, {.input = bench.input, .output = bench.output},
+                                    *settings, resources);
   if (!report) return fail(report.error());
   if (flags.json) {
     fmt::print("{}\n", report->dump());
