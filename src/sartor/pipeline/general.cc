@@ -52,10 +52,10 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
   }
   SARTOR_TRY(file.write(path));
   return Json{
-      {"recipe", config_json(tuning.recipe)},      {"points", points},
-      {"search", config_json(tuning.search)},      {"metrics", tuning.metrics},
-      {"tried", config_json(tuning.tried)},        {"without_rerank", tuning.without_rerank},
-      {"shortlist", config_json(tuning.shortlist)}};
+      {"recipe", config_json(tuning.recipe)},    {"points", points},
+      {"search", config_json(tuning.search)},    {"metrics", tuning.metrics},
+      {"tried", config_json(tuning.tried)},      {"left_out", config_json(tuning.left_out)},
+      {"without_rerank", tuning.without_rerank}, {"shortlist", config_json(tuning.shortlist)}};
 }
 
 Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
@@ -66,6 +66,7 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("recipe", tuning.recipe));
   SARTOR_TRY(read("search", tuning.search));
   SARTOR_TRY(read("tried", tuning.tried));
+  SARTOR_TRY(read("left_out", tuning.left_out));
   SARTOR_TRY(read("without_rerank", tuning.without_rerank));
   SARTOR_TRY(read("shortlist", tuning.shortlist));
   for (std::size_t f = 0; f < tuning.points.size(); ++f)

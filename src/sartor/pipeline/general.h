@@ -32,6 +32,7 @@ struct GeneralTuning {
   TrialSeries search;                     // for the blend that was fitted on everything
   std::map<std::string, double> metrics;  // held-out means on validate
   std::vector<GeneralCandidate> tried;
+  std::vector<GeneralCandidate> left_out;  // the blend without each of its slots
 
   // The re-ranker, where one was worth it; else why there is none.
   std::string without_rerank;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/config.h"
 #include "sartor/pipeline/general.h"
@@ -19,7 +20,7 @@ class StepCacheTest : public ::testing::Test {
  protected:
   void SetUp() override { fs::remove_all(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
-  const std::string folder_ = ::testing::TempDir() + "sartor_cache_test";
+  const std::string folder_ = test_place("sartor_cache_test");
 };
 
 TEST_F(StepCacheTest, FindsWhatWasKeptAndNothingElse) {
@@ -123,6 +124,7 @@ TEST(GeneralTuning, SurvivesTheCache) {
                        .search = {"general", 0, {{{{0}, {1.0f}}, 0.2}}},
                        .metrics = {{"ndcg@10", 0.3}},
                        .tried = {{"blend", 0.29}, {"rerank", 0.3}},
+                       .left_out = {{"ease", 0.2}},
                        .shortlist = {{{.slot = "ease", .family = "ease"}, 1.0}}};
   tuning.points.fill({{0}, {1.0f}});
   TreeRows rows{.features = 1};
@@ -133,7 +135,7 @@ TEST(GeneralTuning, SurvivesTheCache) {
   }
   tuning.rows = {rows, rows};
   tuning.trees = fit_trees(rows, {.rounds = 5}, {}).value();
-  const std::string path = ::testing::TempDir() + "sartor_general.safetensors";
+  const std::string path = test_place("sartor_general.safetensors");
   const auto json = save_general(tuning, path);
   ASSERT_TRUE(json) << json.error().message;
   const auto again = load_general(*json, path);

@@ -193,6 +193,23 @@ Markup general_candidates(const Report& report) {
   return out + table.done();
 }
 
+// What the blend loses without each of its parts.
+Markup left_out(const Report& report) {
+  const Json& parts = at(report.details, "general", "left_out");
+  const Json& tried = at(report.details, "general", "tried");
+  if (!parts.is_array() || parts.empty() || !tried.is_array() || tried.empty()) return {};
+  const auto whole = number(tried.front(), "validate");  // the blend comes first
+  if (!whole || *whole <= 0) return {};
+  Table table("The blend without one of its parts: " + report.metric + " on validate, held out");
+  table.column("Without", Table::Kind::text).column("Validate").column("Change");
+  for (const Json& one : parts) {
+    const auto value = number(one, "validate");
+    table.row({text(words(one, "name")), text(significant(value)),
+               text(value ? gain(*value / *whole - 1) : std::string())});
+  }
+  return folded("What each part adds", table.done());
+}
+
 Markup importance(const Report& report) {
   const Json& features = at(report.details, "general", "importance");
   if (!features.is_array() || features.empty()) return {};
@@ -209,7 +226,8 @@ Markup importance(const Report& report) {
 
 Markup general_section(const Report& report) {
   return section("general", "The general model",
-                 components_table(report) + general_candidates(report) + importance(report) +
+                 components_table(report) + general_candidates(report) + left_out(report) +
+                     importance(report) +
                      folded("All metrics in all windows", metrics_table(report)));
 }
 

@@ -180,6 +180,7 @@ Json general_detail(const RunFacts& facts) {
                      [](const Json& a, const Json& b) { return a["share"] > b["share"]; });
   }
   return {{"tried", config_json(general.tried)},
+          {"left_out", config_json(general.left_out)},
           {"without_rerank", general.without_rerank},
           {"importance", importance}};
 }

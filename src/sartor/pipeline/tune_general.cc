@@ -37,6 +37,12 @@ FoldPoints mixed(const FoldPoints& blend, double rerank_share) {
   return points;
 }
 
+// The same blends with nothing in slot `s`.
+FoldPoints without(FoldPoints points, std::size_t s) {
+  for (BlendPoint& point : points) point.weight[s] = 0;
+  return points;
+}
+
 std::string mixture_name(double rerank_share) {
   return rerank_share == 1 ? "rerank"
                            : fmt::format("{} rerank + {} blend", rerank_share, 1 - rerank_share);
@@ -105,6 +111,13 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
   tuning.points = blend.points;
   double best = mean(blend.values);
   tuning.tried = {{"blend", best}};
+  const std::span<const Slot> blended =
+      std::span(plan_.slots).first(blend.points[kFolds].weight.size());
+  for (std::size_t s = 0; s < blended.size(); ++s) {
+    tuning.left_out.push_back(
+        {blended[s].name,
+         mean(held_out_values(cases, fold, blended, without(blend.points, s), metric_))});
+  }
   double share = 0;
   if (tuning.has_rerank()) {
     for (const double candidate : kRerankShares) {
