@@ -28,7 +28,8 @@ endif()
 
 # sartor_module(NAME SOURCES a.cc … TESTS a_test.cc … LINK targets… TEST_LINK targets…)
 #   the static library sartor_NAME, and the test program NAME_test. Plain builds have one ctest entry
-#   per case; sanitized ones have one per program (asan.NAME), for their start is slow.
+#   per case; sanitized ones have one per program (asan.NAME), for their start is slow, and leave out
+#   what reads whole real data sets (*RealData*).
 function(sartor_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;LINK;TEST_LINK" ${ARGN})
   add_library(sartor_${name} STATIC ${ARG_SOURCES})
@@ -45,7 +46,7 @@ function(sartor_module name)
   set_property(GLOBAL APPEND PROPERTY SARTOR_UNIT_TESTS ${name}_test)
   if(SARTOR_SANITIZE)
     cmake_path(GET CMAKE_BINARY_DIR FILENAME flavour)  # the preset's name
-    add_test(NAME ${flavour}.${name} COMMAND ${name}_test --gtest_brief=1)
+    add_test(NAME ${flavour}.${name} COMMAND ${name}_test --gtest_brief=1 --gtest_filter=-*RealData*)
     set_tests_properties(${flavour}.${name} PROPERTIES TIMEOUT 900 LABELS "unit;${flavour}"
                          ENVIRONMENT "${SARTOR_TEST_ENVIRONMENT}")
   else()

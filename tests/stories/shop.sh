@@ -14,6 +14,10 @@ check "j['looks'] == 1"
 check "j['peak_rss_mb'] < 1000"
 bundle=$(json "j['bundle']")
 cp "$out" first.json
+schema="$source_dir/docs/run.schema.json"
+python3 "$source_dir/tests/check_schema.py" "$schema" first.json --closed >"$err" || fail "the document is not of docs/run.schema.json: $(cat "$err")"
+sed 's/"looks":1/"looks":"one"/; s/"overall":/"all":/' first.json > wrong.json
+python3 "$source_dir/tests/check_schema.py" "$schema" wrong.json --closed >"$err" && fail "the schema lets anything through"
 
 # Nothing changed: nothing is done again, and the program says so.
 run 0 sartor run . --json

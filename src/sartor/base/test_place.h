@@ -1,5 +1,5 @@
-// Where a test may write: a path of its own, for several runs of one test program (one per case, and
-// the sanitized one) go side by side.
+// Where a test may write: a path of its own, for several runs of one test program (one per case,
+// and the sanitized one) go side by side.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -212,7 +212,7 @@ TEST(Guess, SaysWhatItCannotFind) {
   EXPECT_THAT(guess.error().message, HasSubstr("there are a, b, c"));
 }
 
-TEST(Guess, OnlineRetail) {
+TEST(GuessRealData, OnlineRetail) {
   if (!std::filesystem::exists(kShared + "onlineretail")) GTEST_SKIP() << kShared << " is not here";
   const auto tried = try_guess({.events = {kShared + "onlineretail/onlineretail.csv.gz"}});
   ASSERT_EQ(tried.settings.events.size(), 1U);
@@ -229,7 +229,7 @@ TEST(Guess, OnlineRetail) {
   EXPECT_EQ(tried.report.quarantined, 0U);
 }
 
-TEST(Guess, KuaiRand) {
+TEST(GuessRealData, KuaiRand) {
   if (!std::filesystem::exists(kShared + "kuairand")) GTEST_SKIP() << kShared << " is not here";
   const auto tried = try_guess({.events = {kShared + "kuairand/log_standard_0425_0508.csv.gz",
                                            kShared + "kuairand/user_histories_before_0425.csv.gz"},
@@ -248,7 +248,7 @@ TEST(Guess, KuaiRand) {
   EXPECT_EQ(tried.settings.items.at(0).category, "tag");
 }
 
-TEST(Guess, CompleteJourney) {
+TEST(GuessRealData, CompleteJourney) {
   if (!std::filesystem::exists(kShared + "completejourney")) {
     GTEST_SKIP() << kShared << " is not here";
   }
