@@ -186,6 +186,12 @@ Result<GeneralTuning> Tuner::general() {
     tuning.metrics[name] =
         mean(held_out_values(cases, validate.fold, plan_.slots, tuning.points, guard));
   }
+  // A run that goes on from the cache never hears of a re-ranker that was not worth it: nor may
+  // what follows here.
+  if (!tuning.has_rerank() && plan_.variants.back().family == "rerank") {
+    plan_.variants.pop_back();
+    pool_.reset();
+  }
   return tuning;
 }
 
