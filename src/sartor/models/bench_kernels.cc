@@ -1,7 +1,6 @@
 #include "sartor/models/bench_kernels.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "sartor/base/fields_json.h"
 #include "sartor/base/text.h"
+#include "sartor/base/usage.h"
 #include "sartor/models/als.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/gram.h"
@@ -87,15 +87,6 @@ Result<Workload> load_csr(const std::string& folder) {
   return out;
 }
 
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 // Runs `kernel` and describes how long it took.
 template <class Kernel>
 auto timed(Json& report, const Workload& workload, const Resources& resources, Kernel&& kernel) {
@@ -104,14 +95,12 @@ auto timed(Json& report, const Workload& workload, const Resources& resources, K
   const auto begin = Clock::now();
   auto result = kernel();
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
   const auto rows = static_cast<double>(workload.rows.users());
   report["seconds"] = seconds;
   report["cpu_seconds"] = cpu_seconds() - cpu;
   report["rows"] = workload.rows.users();
   report["rows_per_second"] = rows / std::max(seconds, 1e-9);
-  report["peak_rss_mb"] = static_cast<double>(usage.ru_maxrss) / 1024;
+  report["peak_rss_mb"] = peak_rss_mb();
   report["threads"] = resources.threads;
   return result;
 }

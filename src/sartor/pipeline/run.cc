@@ -1,6 +1,5 @@
 #include "sartor/pipeline/run.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -11,6 +10,7 @@
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
 #include "sartor/base/files.h"
+#include "sartor/base/usage.h"
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/ingest.h"
 #include "sartor/pipeline/backtest_file.h"
@@ -376,12 +376,6 @@ class Run {
     return std::chrono::duration_cast<std::chrono::microseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-  }
-
-  static double peak_rss_mb() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_maxrss) / 1024;
   }
 
   const RunRequest& request_;

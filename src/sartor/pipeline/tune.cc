@@ -11,12 +11,6 @@ namespace {
 constexpr std::size_t kLeastTrials = 12;
 constexpr std::size_t kPoolBytes = std::size_t{384} << 20;
 
-double mean(std::span<const double> values) {
-  return values.empty() ? 0
-                        : std::accumulate(values.begin(), values.end(), 0.0) /
-                              static_cast<double>(values.size());
-}
-
 // How many candidates of each variant fit into the memory that a pool may take. Variants of a slot
 // agree on most of their best items, so the union is about a third of the sum.
 std::size_t affordable_depth(std::size_t wanted, std::size_t cases, std::size_t variants) {
@@ -63,9 +57,22 @@ Tuner::Tuner(const Project& project, const Config& config, const Resources& reso
       plan_(plan_variants(config.models, config.signal.repeat, project.timed())),
       fitter_(project.at(Origin::validate).history, config.models) {}
 
-std::size_t Tuner::depth_for(std::size_t cases) const {
-  return affordable_depth(static_cast<std::size_t>(config_.tuning.candidates), cases,
-                          plan_.variants.size());
+Result<ScorePool> Tuner::scored(const OriginView& view, VariantFitter& fitter, std::size_t cases,
+                                const std::string& name) {
+  std::vector<std::shared_ptr<const Model>> models;
+  std::vector<const Model*> pointers;
+  resources_.begin_step("fitting components for " + name, plan_.variants.size());
+  for (const VariantSpec& spec : plan_.variants) {
+    SARTOR_ASSIGN(auto model, fitter.fit(spec, resources_.quietly()));
+    resources_.advance();
+    pointers.push_back(model.get());
+    models.push_back(std::move(model));
+  }
+  const std::size_t depth = affordable_depth(static_cast<std::size_t>(config_.tuning.candidates),
+                                             cases, plan_.variants.size());
+  resources_.begin_step("scoring " + name, view.cases.size());
+  return ScorePool::make(view.cases, view.history, pointers, depth, config_.signal.repeat,
+                         resources_);
 }
 
 void Tuner::use_rerank(const GeneralTuning& tuning) {
@@ -79,19 +86,7 @@ void Tuner::use_rerank(const GeneralTuning& tuning) {
 Status Tuner::make_pool() {
   if (pool_) return {};
   const OriginView& validate = project_.at(Origin::validate);
-  std::vector<std::shared_ptr<const Model>> models;
-  std::vector<const Model*> pointers;
-  resources_.begin_step("fitting components for validate", plan_.variants.size());
-  for (const VariantSpec& spec : plan_.variants) {
-    SARTOR_ASSIGN(auto model, fitter_.fit(spec, resources_.quietly()));
-    resources_.advance();
-    pointers.push_back(model.get());
-    models.push_back(std::move(model));
-  }
-  resources_.begin_step("scoring validate", validate.cases.size());
-  SARTOR_ASSIGN(
-      pool_, ScorePool::make(validate.cases, validate.history, pointers,
-                             depth_for(validate.cases.size()), config_.signal.repeat, resources_));
+  SARTOR_ASSIGN(pool_, scored(validate, fitter_, validate.cases.size(), "validate"));
   return {};
 }
 

@@ -50,7 +50,9 @@ class Tuner {
   std::vector<Term> terms_of(const BlendPoint& point) const;
   SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
                           const BlendPoint& general) const;
-  std::size_t depth_for(std::size_t cases) const;
+  // The pool of a window over the plan's variants, of which `cases` are to share the memory.
+  Result<ScorePool> scored(const OriginView& view, VariantFitter& fitter, std::size_t cases,
+                           const std::string& name);
 
   const Project& project_;
   const Config& config_;

@@ -1,9 +1,10 @@
 // Tuner::general: the blend, then the re-ranker over it, then whichever is better on validate.
 #include <fmt/core.h>
 
-#include <numeric>
+#include <algorithm>
 
 #include "sartor/pipeline/tune.h"
+#include "sartor/stats/paired.h"
 
 namespace sartor {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 constexpr std::size_t kLeastTreeCases = 100;  // with a hit on their list
 // Parts of the re-ranker in a mixture with the blend.
 constexpr double kRerankShares[] = {0.25, 0.5, 0.75, 1.0};
-
-double mean(std::span<const double> values) {
-  return values.empty() ? 0
-                        : std::accumulate(values.begin(), values.end(), 0.0) /
-                              static_cast<double>(values.size());
-}
 
 void add_cases(const ScorePool& pool, std::vector<PoolCase>& cases) {
   for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
@@ -63,17 +58,8 @@ Result<std::vector<ScorePool>> Tuner::earlier_pools() {
   for (std::size_t i = 0; i < earlier.size(); ++i) {
     const OriginView& view = earlier[i];
     VariantFitter fitter(view.history, config_.models);
-    std::vector<std::shared_ptr<const Model>> models;
-    std::vector<const Model*> pointers;
-    resources_.begin_step(fmt::format("scoring earlier window {} of {}", i + 1, earlier.size()),
-                          view.cases.size());
-    for (const VariantSpec& spec : plan_.variants) {
-      SARTOR_ASSIGN(auto model, fitter.fit(spec, resources_.quietly()));
-      pointers.push_back(model.get());
-      models.push_back(std::move(model));
-    }
-    SARTOR_ASSIGN(auto pool, ScorePool::make(view.cases, view.history, pointers, depth_for(cases),
-                                             config_.signal.repeat, resources_));
+    SARTOR_ASSIGN(auto pool, scored(view, fitter, cases,
+                                    fmt::format("earlier window {} of {}", i + 1, earlier.size())));
     pools.push_back(std::move(pool));
   }
   return pools;

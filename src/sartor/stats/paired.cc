@@ -103,4 +103,10 @@ Bounds paired_bounds(const Moments& d, double alpha) {
           .high = std::max(d.mean + k * error, d.mean - hall_inverse(-k, u) * error)};
 }
 
+double mean(std::span<const double> values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
+}
+
 }  // namespace sartor

@@ -54,4 +54,7 @@ struct Bounds {
 // 0 < alpha < 1.
 Bounds paired_bounds(const Moments& d, double alpha);
 
+// 0 of nothing.
+double mean(std::span<const double> values);
+
 }  // namespace sartor

@@ -1,7 +1,6 @@
 #include "sartor/tuning/bench_ranking.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +10,7 @@
 
 #include "sartor/base/random.h"
 #include "sartor/base/text.h"
+#include "sartor/base/usage.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/registry.h"
@@ -170,6 +170,7 @@ Result<Json> bench_ranking(const RankingRequest& request, const Json& settings,
   Names user_names, item_names;
   SARTOR_ASSIGN(const auto train, read_pairs(request.train, user_names, item_names));
   SARTOR_ASSIGN(const auto test, read_pairs(request.test, user_names, item_names));
+  const double cpu = cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
   const InteractionLog log = log_of(train, user_names.size(), item_names.size());
   const History history(log, kAsOf);
@@ -186,24 +187,20 @@ Result<Json> bench_ranking(const RankingRequest& request, const Json& settings,
   const Scorer scorer = [&](std::size_t, const Query& query, std::span<float> out) {
     model->score(query, out);
   };
+  const Cases cases = cases_of(test);
   SARTOR_ASSIGN(const Evaluation judged,
-                evaluate(cases_of(test), history, scorer,
-                         {.metrics = metrics, .repeat = false, .depth = 20}, resources));
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds_of = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
+                evaluate(cases, history, scorer, {.metrics = metrics, .repeat = false, .depth = 20},
+                         resources));
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   return Json{{"name", "ranking"},
               {"model", name},
-              {"users", cases_of(test).size()},
+              {"users", cases.size()},
               {"items", item_names.size()},
               {"recall@20", judged.mean(metrics[0])},
               {"ndcg@20", judged.mean(metrics[1])},
               {"seconds", wall.count()},
-              {"cpu_seconds", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)},
-              {"peak_rss_mb", static_cast<double>(usage.ru_maxrss) / 1024},
+              {"cpu_seconds", cpu_seconds() - cpu},
+              {"peak_rss_mb", peak_rss_mb()},
               {"threads", resources.threads}};
 }
 

@@ -20,7 +20,8 @@ struct RankingRequest {
 // weighted on a tenth of each user's train items), and the fields of that family. Items taken in
 // train are not listed; every item of train and test may be. Returns {"name", "model", "users"
 // (judged), "items", "recall@20", "ndcg@20", "seconds", "cpu_seconds", "peak_rss_mb", "threads"},
-// means over users with a test item. Fails with `bad_data`, naming file and line, for lines of
+// means over users with a test item; reading the files is
+// outside the time. Fails with `bad_data`, naming file and line, for lines of
 // another shape, and with `config` for an unknown model or setting.
 Result<Json> bench_ranking(const RankingRequest& request, const Json& settings,
                            const Resources& resources);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "sartor/stats/paired.h"
+
 namespace sartor {
 namespace {
 
@@ -26,12 +28,6 @@ std::vector<ScorePool::Term> terms_of(std::span<const Slot> slots, const BlendPo
     if (point.weight[s] > 0) terms.push_back({slots[s].variants[point.choice[s]], point.weight[s]});
   }
   return terms;
-}
-
-double mean(std::span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
 }
 
 constexpr int kStepsEachWay = 4;
