@@ -22,3 +22,10 @@ same one/bundles/current/ killed/bundles/current/
 # Another seed is another bundle.
 run 0 sartor run two -q --seed 7 $quick
 [ "$(readlink two/bundles/current)" != "$(readlink one/bundles/current)" ] || fail "the seed made no difference"
+
+# A re-ranker that loses on validate (one split on one feature) is left out, and the report says why.
+small_shop loser
+run 0 sartor run loser -q --threads 2 --json $quick --set models.trees.rounds=1 --set models.trees.leaves=2 --set models.trees.feature_share=0.05
+check "'rerank' not in j['general']['parameters'] and j['general']['family'] == 'blend'"
+run 0 sartor report loser -o loser.html
+has "not better than the blend" loser.html
