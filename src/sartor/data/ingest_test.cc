@@ -416,14 +416,18 @@ TEST(Ingest, CommentsInAnExpressionAreHarmless) {
   EXPECT_TRUE(result.data.has_value()) << result.data.error().message;
 }
 
+// Wherever the interruption strikes, it is one: never an expression's or a time zone's fault.
 TEST(Ingest, CanBeCancelled) {
   const TestFolder folder;
   folder.write("log.csv", good_log(10));
   const std::atomic<bool> cancelled = true;
-  IngestReport report;
-  const auto data = ingest(shop(), folder.path(), {.threads = 1, .cancelled = &cancelled}, report);
-  ASSERT_FALSE(data.has_value());
-  EXPECT_EQ(data.error().code, ErrorCode::cancelled);
+  for (int round = 0; round < 30; ++round) {
+    IngestReport report;
+    const auto data =
+        ingest(shop(), folder.path(), {.threads = 1, .cancelled = &cancelled}, report);
+    ASSERT_FALSE(data.has_value());
+    ASSERT_EQ(data.error().code, ErrorCode::cancelled) << data.error().message;
+  }
 }
 
 TEST(DuckDb, ALockedDatabaseTouchesNoFile) {

@@ -130,7 +130,7 @@ Status check_columns(const UserSql& sql, const Events& events) {
 Status check_types(DuckDb& db, const UserSql& positive, const UserSql& weight) {
   for (const UserSql* sql : {&positive, &weight}) {
     auto found = db.describe("SELECT " + sql->in_brackets() + " FROM events");
-    if (!found) return user_sql_error(*sql, found.error().message);
+    if (!found) return user_sql_error(*sql, found.error());
     const std::string& type = found->front().type;
     const bool text = type == "VARCHAR" || type.ends_with("]") || type.starts_with("STRUCT") ||
                       type.starts_with("TIMESTAMP") || type == "DATE";
@@ -164,9 +164,7 @@ Status mark_positives(Events& events, const EventWords& words, const SignalConfi
       positive.in_brackets(), weight.in_brackets()));
   const auto blamed = [&](const Error& error) {
     const auto tried = db.number("SELECT count(" + positive.in_brackets() + ") FROM events");
-    return error.code == ErrorCode::cancelled
-               ? error
-               : user_sql_error(tried ? weight : positive, error.message);
+    return user_sql_error(tried ? weight : positive, error);
   };
   if (!rows) return blamed(rows.error());
   events.weight.assign(events.size(), 0);

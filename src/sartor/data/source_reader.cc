@@ -20,7 +20,8 @@ bool names(const UserSql& sql, const std::string& column) {
 }
 
 Status set_time_zone(DuckDb& db, const SourceSetup& setup) {
-  if (db.run("SET TimeZone = " + sql_text(setup.time_zone))) return {};
+  const Status set = db.run("SET TimeZone = " + sql_text(setup.time_zone));
+  if (set || set.error().code == ErrorCode::cancelled) return set;
   std::vector<std::string> known;
   auto rows = db.query("SELECT name FROM pg_timezone_names() ORDER BY name");
   while (rows) {

@@ -205,7 +205,7 @@ class Typer {
 
   Result<std::string> type_of(const UserSql& sql) {
     auto described = db_.describe("SELECT " + sql.in_brackets() + " FROM typed");
-    if (!described) return user_sql_error(sql, described.error().message);
+    if (!described) return user_sql_error(sql, described.error());
     return described->front().type;
   }
 
@@ -404,7 +404,7 @@ Error blame(DuckDb& db, const std::vector<RoleSql>& expressions, Error error) {
   for (const RoleSql& expression : expressions) {
     const auto tried = db.number("SELECT count(x) FROM (SELECT " + expression.sql.in_brackets() +
                                  " AS x FROM typed)");
-    if (!tried) return user_sql_error(expression.sql, tried.error().message);
+    if (!tried) return user_sql_error(expression.sql, tried.error());
   }
   return error;
 }

@@ -115,7 +115,7 @@ bool is_word(const std::string& text) {
 Result<Json> parse_tree(DuckDb& db, const UserSql& sql) {
   const auto parsed =
       db.text("SELECT json_serialize_sql(" + sql_text("SELECT " + sql.in_brackets()) + ")");
-  if (!parsed) return user_sql_error(sql, parsed.error().message);
+  if (!parsed) return user_sql_error(sql, parsed.error());
   Json tree = Json::parse(*parsed, nullptr, false);
   if (tree.is_discarded()) {
     return Error{ErrorCode::internal, sql.key + ": cannot read DuckDB's tree"};
@@ -138,6 +138,10 @@ const std::vector<std::string>& user_sql_functions() {
 Error user_sql_error(const UserSql& sql, const std::string& reason) {
   return {ErrorCode::config,
           fmt::format("{} = {}: {}", sql.key, sql_text(printable(sql.text, 200)), reason)};
+}
+
+Error user_sql_error(const UserSql& sql, const Error& error) {
+  return error.code == ErrorCode::cancelled ? error : user_sql_error(sql, error.message);
 }
 
 Result<UserSql> check_user_sql(DuckDb& db, const std::string& key, const std::string& text) {

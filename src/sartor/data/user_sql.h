@@ -35,5 +35,7 @@ const std::vector<std::string>& user_sql_functions();
 
 // The key, the text and what is wrong, as every message about an expression begins.
 Error user_sql_error(const UserSql& sql, const std::string& reason);
+// What DuckDB said of the expression, likewise; that somebody asked to stop is not its fault.
+Error user_sql_error(const UserSql& sql, const Error& error);
 
 }  // namespace sartor
