@@ -7,9 +7,11 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(SARTOR_SANITIZE "" CACHE STRING "sanitizers, as in -fsanitize=: address,undefined or thread")
 
+# A clone in another folder finds what this one compiled: ccache sees paths relative to the source.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 
 # -Wrestrict: gcc 12 sees overlaps in std::string that are not there (gcc bug 105329).
