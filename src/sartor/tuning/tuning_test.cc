@@ -268,10 +268,11 @@ TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {
 }  // namespace
 
 TEST(Journal, IsWhatOptunaReads) {
-  VariantPlan plan{.variants = {{.slot = "popularity", .family = "popularity", .half_life_days = 7},
-                                {.slot = "popularity", .family = "popularity"},
-                                {.slot = "ease", .family = "ease", .regularization = 300}},
-                   .slots = {{"popularity", {0, 1}}, {"ease", {2}}}};
+  VariantPlan plan{
+      .variants = {{.slot = "popularity", .family = "popularity", .half_life_days = 7},
+                   {.slot = "popularity", .family = "popularity"},
+                   {.slot = "ease", .family = "ease", .parameters = {{"regularization", 300}}}},
+      .slots = {{"popularity", {0, 1}}, {"ease", {2}}}};
   const Trial trial{.point = {.choice = {1, 0}, .weight = {0.25f, 0.75f}}, .value = 0.5};
   const std::string journal = optuna_journal(
       {{"general", {"general", 0, {trial}}}, {"rfm/loyal", {"fine_tuned", 2, {}}}}, plan);

@@ -2,50 +2,34 @@
 
 #include <algorithm>
 
+#include "sartor/base/fields_json.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/decay.h"
-#include "sartor/models/own_history.h"
-#include "sartor/models/popularity.h"
+#include "sartor/models/ease.h"
+#include "sartor/models/item_knn.h"
+#include "sartor/models/registry.h"
 
 namespace sartor {
 namespace {
 
 using Specs = std::vector<VariantSpec>;
 
-Specs half_life_variants(const std::string& slot, const std::string& family,
-                         const std::vector<double>& half_lives) {
+// Every one of `parameters` with every half-life.
+Specs variants_of(const std::string& slot, const std::string& family,
+                  const std::vector<double>& half_lives,
+                  const std::vector<std::map<std::string, double>>& parameters = {{}}) {
   Specs specs;
-  for (const double days : half_lives) {
-    specs.push_back({.slot = slot, .family = family, .half_life_days = days});
+  for (const auto& chosen : parameters) {
+    for (const double days : half_lives) specs.push_back({slot, family, days, chosen});
   }
   return specs;
 }
 
-Specs knn_variants(const ModelsConfig& config, const std::vector<double>& half_lives) {
-  Specs specs;
-  for (const double shrinkage : config.item_knn_shrinkage) {
-    for (const double days : half_lives) {
-      specs.push_back({.slot = "item_knn",
-                       .family = "item_knn",
-                       .half_life_days = days,
-                       .shrinkage = shrinkage,
-                       .neighbours = config.neighbours});
-    }
-  }
-  return specs;
-}
-
-Specs ease_variants(const ModelsConfig& config, const std::vector<double>& half_lives) {
-  Specs specs;
-  for (const double regularization : config.ease_regularization) {
-    for (const double days : half_lives) {
-      specs.push_back({.slot = "ease",
-                       .family = "ease",
-                       .half_life_days = days,
-                       .regularization = regularization});
-    }
-  }
-  return specs;
+std::vector<std::map<std::string, double>> each_of(const std::string& key,
+                                                   const std::vector<double>& values) {
+  std::vector<std::map<std::string, double>> out;
+  for (const double value : values) out.push_back({{key, value}});
+  return out;
 }
 
 void add_slot(VariantPlan& plan, Specs specs) {
@@ -58,24 +42,29 @@ void add_slot(VariantPlan& plan, Specs specs) {
   plan.slots.push_back(std::move(slot));
 }
 
-ItemKnnConfig knn_config(const VariantSpec& spec) {
-  return {.neighbours = spec.neighbours,
-          .shrinkage = spec.shrinkage,
-          .half_life_days = normal_half_life(spec.half_life_days)};
+Json config_of(const VariantSpec& spec) {
+  Json config = {{"half_life_days", normal_half_life(spec.half_life_days)}};
+  for (const auto& [key, value] : spec.parameters) config[key] = value;
+  return config;
 }
 
-EaseConfig ease_config(const VariantSpec& spec, const ModelsConfig& config) {
-  return {.regularization = spec.regularization,
-          .half_life_days = normal_half_life(spec.half_life_days),
-          .max_items = config.max_items};
+// The family's config with the variant's part of it.
+template <HasFields Config>
+Result<Config> typed_config(const VariantSpec& spec) {
+  Config config;
+  SARTOR_TRY(read_config(node_from_json(config_of(spec)), config, spec.slot));
+  return config;
+}
+
+bool is_of_gram(const VariantSpec& spec) {
+  return spec.family == "item_knn" || spec.family == "ease";
 }
 
 }  // namespace
 
 std::string VariantSpec::label() const {
   std::string label = slot;
-  if (regularization > 0) label += fmt::format(", regularization {}", regularization);
-  if (neighbours > 0) label += fmt::format(", {} neighbours, shrinkage {}", neighbours, shrinkage);
+  for (const auto& [key, value] : parameters) label += fmt::format(", {} {}", key, value);
   label +=
       half_life_days > 0 ? fmt::format(", half-life {} days", half_life_days) : ", never fades";
   return label;
@@ -83,8 +72,7 @@ std::string VariantSpec::label() const {
 
 std::string VariantSpec::component() const {
   std::string name = family;
-  if (regularization > 0) name += fmt::format("-{}", regularization);
-  if (neighbours > 0) name += fmt::format("-{}-{}", neighbours, shrinkage);
+  for (const auto& [key, value] : parameters) name += fmt::format("-{}", value);
   return name;
 }
 
@@ -100,22 +88,30 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
   VariantPlan plan;
   if (wanted("popularity")) {
     if (timed) {
-      add_slot(plan, half_life_variants("popularity", "popularity", config.popularity_half_lives));
+      add_slot(plan, variants_of("popularity", "popularity", config.popularity_half_lives));
     }
-    add_slot(plan, half_life_variants("popularity_long", "popularity",
-                                      fading(config.popularity_long_half_lives)));
+    add_slot(plan, variants_of("popularity_long", "popularity",
+                               fading(config.popularity_long_half_lives)));
   }
   if (wanted("own_history") && repeat) {
-    add_slot(plan, half_life_variants("own_history", "own_history",
-                                      fading(config.own_history_half_lives)));
+    add_slot(plan,
+             variants_of("own_history", "own_history", fading(config.own_history_half_lives)));
   }
-  if (wanted("item_knn")) add_slot(plan, knn_variants(config, fading(config.history_half_lives)));
-  if (wanted("ease")) add_slot(plan, ease_variants(config, fading(config.history_half_lives)));
+  const auto half_lives = fading(config.history_half_lives);
+  if (wanted("item_knn")) {
+    auto parameters = each_of("shrinkage", config.item_knn_shrinkage);
+    for (auto& chosen : parameters) chosen["neighbours"] = config.neighbours;
+    add_slot(plan, variants_of("item_knn", "item_knn", half_lives, parameters));
+  }
+  if (wanted("ease")) {
+    add_slot(plan, variants_of("ease", "ease", half_lives,
+                               each_of("regularization", config.ease_regularization)));
+  }
   return plan;
 }
 
 bool can_be_fine_tuned(const VariantSpec& spec) {
-  return spec.family == "item_knn" || spec.family == "ease" || spec.family == "rerank";
+  return is_of_gram(spec) || spec.family == "rerank";
 }
 
 Result<const Gram*> VariantFitter::gram(const Resources& resources) {
@@ -134,22 +130,20 @@ Result<ModelPtr> VariantFitter::fit(const VariantSpec& spec, const Resources& re
 }
 
 Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resources& resources) {
-  const FitInput input{.history = history_};
   VariantSpec base = spec;
   base.half_life_days = 0;
   base.slot = spec.family;
   ModelPtr& fitted = fitted_[base.label()];
   if (fitted) return fitted;
-  if (spec.family == "popularity") {
-    SARTOR_ASSIGN(fitted, fit_popularity(input, {.half_life_days = kNoDecayDays}, resources));
-  } else if (spec.family == "own_history") {
-    SARTOR_ASSIGN(fitted, fit_own_history(input, {.half_life_days = kNoDecayDays}, resources));
+  if (is_of_gram(spec)) {
+    SARTOR_ASSIGN(const Gram* shared, gram(resources));
+    SARTOR_ASSIGN(fitted, from_gram(*shared, base, resources));
   } else if (spec.family == "rerank") {
     ModelMap components;
     SARTOR_ASSIGN(fitted, rerank({}, 0, "", components, resources));
   } else {
-    SARTOR_ASSIGN(const Gram* shared, gram(resources));
-    SARTOR_ASSIGN(fitted, from_gram(*shared, base, resources));
+    SARTOR_ASSIGN(const Family* family, find_family(spec.family));
+    SARTOR_ASSIGN(fitted, family->fit({.history = history_}, config_of(base), resources));
   }
   return fitted;
 }
@@ -187,11 +181,13 @@ Result<ModelPtr> VariantFitter::rerank(std::span<const UserId> users, double str
 
 Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& spec,
                                           const Resources& resources) const {
-  if (spec.family == "item_knn") return fit_item_knn_from_gram(gram, knn_config(spec), resources);
-  if (spec.family == "ease") {
-    return fit_ease_from_gram(gram, ease_config(spec, config_), resources);
+  if (spec.family == "item_knn") {
+    SARTOR_ASSIGN(const auto config, typed_config<ItemKnnConfig>(spec));
+    return fit_item_knn_from_gram(gram, config, resources);
   }
-  return Error{ErrorCode::internal, "no such family: " + spec.family};
+  SARTOR_ASSIGN(auto config, typed_config<EaseConfig>(spec));
+  config.max_items = config_.max_items;
+  return fit_ease_from_gram(gram, config, resources);
 }
 
 Result<ModelPtr> VariantFitter::fit_for(std::span<const UserId> users, double strength,

@@ -8,9 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "sartor/models/ease.h"
 #include "sartor/models/gram.h"
-#include "sartor/models/item_knn.h"
 #include "sartor/models/model.h"
 #include "sartor/models/rerank.h"
 #include "sartor/tuning/blend_search.h"
@@ -18,14 +16,12 @@
 
 namespace sartor {
 
-// One component of a blend with its parameters; those that its family does not have are 0.
+// One component of a blend: a row of the models' registry with some of its config.
 struct VariantSpec {
   std::string slot;  // its place in the blend: "popularity", "popularity_long", "own_history", …
   std::string family;
   double half_life_days = 0;  // of events, or of the items in the user's history; 0 never fades
-  double regularization = 0;
-  double shrinkage = 0;
-  int neighbours = 0;
+  std::map<std::string, double> parameters;  // keys of the family's config; the others default
 
   bool operator==(const VariantSpec&) const = default;
   std::string label() const;      // "ease, regularization 300, half-life 60 days"
@@ -35,9 +31,7 @@ struct VariantSpec {
     return std::make_tuple(Field{"slot", &VariantSpec::slot, "place in the blend"},
                            Field{"family", &VariantSpec::family, "of the model"},
                            Field{"half_life_days", &VariantSpec::half_life_days, "0 never fades"},
-                           Field{"regularization", &VariantSpec::regularization, "of ease"},
-                           Field{"shrinkage", &VariantSpec::shrinkage, "of item_knn"},
-                           Field{"neighbours", &VariantSpec::neighbours, "of item_knn"});
+                           Field{"parameters", &VariantSpec::parameters, "of the family"});
   }
 };
 
