@@ -5,6 +5,7 @@
 #include "sartor/base/random.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
+#include "sartor/models/test_world.h"
 #include "sartor/tuning/cross_fit.h"
 #include "sartor/tuning/journal.h"
 #include "sartor/tuning/tailor.h"
@@ -243,6 +244,19 @@ TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
               ElementsAre("popularity", "popularity_long", "item_knn", "ease"));
   for (const VariantSpec& spec : plan_variants({}, true, false).variants)
     EXPECT_EQ(spec.half_life_days, 0);
+}
+
+TEST(VariantFitter, FitsEveryVariantOfThePlan) {
+  const InteractionLog log = tastes(60, 40, 5);
+  const History history(log, 90 * kDay);
+  ModelsConfig config;
+  VariantFitter fitter(history, config);
+  const VariantPlan plan = plan_variants(config, true, true);
+  for (const VariantSpec& spec : plan.variants) {
+    const auto model = fitter.fit(spec, {});
+    ASSERT_TRUE(model) << spec.label() << ": " << model.error().message;
+    EXPECT_EQ((*model)->family(), spec.family);
+  }
 }
 
 TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {

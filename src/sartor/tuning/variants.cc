@@ -1,6 +1,7 @@
 #include "sartor/tuning/variants.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sartor/base/fields_json.h"
 #include "sartor/evaluation/evaluate.h"
@@ -44,7 +45,14 @@ void add_slot(VariantPlan& plan, Specs specs) {
 
 Json config_of(const VariantSpec& spec) {
   Json config = {{"half_life_days", normal_half_life(spec.half_life_days)}};
-  for (const auto& [key, value] : spec.parameters) config[key] = value;
+  for (const auto& [key, value] : spec.parameters) {
+    // Whole numbers may be the family's `int`s.
+    if (value == std::floor(value) && std::abs(value) < 1e15) {
+      config[key] = static_cast<std::int64_t>(value);
+    } else {
+      config[key] = value;
+    }
+  }
   return config;
 }
 
