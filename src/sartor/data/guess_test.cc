@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "sartor/base/config_node.h"
+#include "sartor/base/test_place.h"
 #include "sartor/data/split.h"
 #include "sartor/data/test_files.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::string kShared = SARTOR_SOURCE_DIR "/../shared/data/";
+const std::string kShared = std::string(kSourceDir) + "/../shared/data/";
 
 // The data part of a written sartor.toml.
 DataSettings settings_of(const std::string& toml) {

@@ -1,13 +1,14 @@
 // The real data sets, where they lie beside the project.
 #include <gmock/gmock.h>
 
+#include "sartor/base/test_place.h"
 #include "sartor/data/split.h"
 #include "sartor/data/test_files.h"
 
 namespace sartor {
 namespace {
 
-const std::string kShared = SARTOR_SOURCE_DIR "/../shared/data/";
+const std::string kShared = std::string(kSourceDir) + "/../shared/data/";
 
 #define NEED_DATA(folder)                                  \
   if (!std::filesystem::exists(kShared + (folder))) {      \

@@ -8,6 +8,7 @@
 
 #include "sartor/base/files.h"
 #include "sartor/base/random.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
@@ -258,7 +259,7 @@ TEST(UserFeatures, AreInTheDocument) {
   for (const FeatureInfo& info : user_feature_infos()) {
     EXPECT_THAT(text, HasSubstr(std::string("| `") + info.name + "` |"));
   }
-  const std::string path = SARTOR_SOURCE_DIR "/docs/features.md";
+  const std::string path = std::string(kSourceDir) + "/docs/features.md";
   if (std::getenv("SARTOR_WRITE_DOCS") != nullptr) {
     ASSERT_TRUE(write_file(path, text).has_value());
   }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "sartor/base/test_place.h"
 #include "sartor/pipeline/report_parts.h"
 
 namespace sartor {
@@ -21,7 +22,7 @@ using testing::Not;
 constexpr const char* kAttack = "<script>alert(\"x\")</script>'&<img src=x onerror=y>";
 
 Json sample(const std::string& name) {
-  std::ifstream in(SARTOR_SOURCE_DIR "/tests/data/report/" + name + ".json");
+  std::ifstream in(std::string(kSourceDir) + "/tests/data/report/" + name + ".json");
   return Json::parse(in);
 }
 
