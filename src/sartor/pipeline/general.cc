@@ -51,11 +51,15 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
                             std::vector<std::uint32_t>(rows.in_case.begin(), rows.in_case.end()));
   }
   SARTOR_TRY(file.write(path));
-  return Json{
-      {"recipe", config_json(tuning.recipe)},    {"points", points},
-      {"search", config_json(tuning.search)},    {"metrics", tuning.metrics},
-      {"tried", config_json(tuning.tried)},      {"left_out", config_json(tuning.left_out)},
-      {"without_rerank", tuning.without_rerank}, {"shortlist", config_json(tuning.shortlist)}};
+  return Json{{"plan", config_json(tuning.plan)},
+              {"recipe", config_json(tuning.recipe)},
+              {"points", points},
+              {"search", config_json(tuning.search)},
+              {"metrics", tuning.metrics},
+              {"tried", config_json(tuning.tried)},
+              {"left_out", config_json(tuning.left_out)},
+              {"without_rerank", tuning.without_rerank},
+              {"shortlist", config_json(tuning.shortlist)}};
 }
 
 Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
@@ -63,6 +67,7 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   const auto read = [&](const char* key, auto& out) {
     return read_config(node_from_json(json.at(key)), out, key);
   };
+  SARTOR_TRY(read("plan", tuning.plan));
   SARTOR_TRY(read("recipe", tuning.recipe));
   SARTOR_TRY(read("search", tuning.search));
   SARTOR_TRY(read("tried", tuning.tried));

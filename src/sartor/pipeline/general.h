@@ -27,6 +27,7 @@ struct GeneralCandidate {
 };
 
 struct GeneralTuning {
+  VariantPlan plan;  // what `points` choose from; the re-ranker last, where there is one
   BlendRecipe recipe;
   FoldPoints points;
   TrialSeries search;                     // for the blend that was fitted on everything

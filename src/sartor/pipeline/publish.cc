@@ -107,8 +107,7 @@ std::string trials_log(const RunFacts& facts) {
   };
   for (const PartitionRecipe& recipe : *facts.tried) add(recipe);
   add(*facts.control);
-  return optuna_journal(studies, plan_variants(facts.config->models, facts.config->signal.repeat,
-                                               facts.project->timed()));
+  return optuna_journal(studies, facts.general->plan);
 }
 
 Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Resources& resources) {

@@ -76,9 +76,6 @@ Result<ScorePool> Tuner::scored(const OriginView& view, VariantFitter& fitter, s
 }
 
 void Tuner::use_rerank(const GeneralTuning& tuning) {
-  if (!tuning.has_rerank() || plan_.slots.back().name == "rerank") return;
-  plan_.slots.push_back({"rerank", {plan_.variants.size()}});
-  plan_.variants.push_back({.slot = "rerank", .family = "rerank"});
   fitter_.use(std::make_shared<const RerankPlan>(
       rerank_plan(project_, config_, tuning.shortlist, tuning.trees)));
 }
@@ -92,7 +89,10 @@ Status Tuner::make_pool() {
 
 Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general) {
   if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
-  use_rerank(general);
+  if (plan_ != general.plan) {  // general comes from the cache
+    plan_ = general.plan;
+    if (general.has_rerank()) use_rerank(general);
+  }
   SARTOR_TRY(make_pool());
   const OriginView& validate = project_.at(Origin::validate);
   const auto by_segment = partition.cases_by_segment(validate.cases);

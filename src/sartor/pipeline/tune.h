@@ -35,10 +35,12 @@ class Tuner {
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general);
 
  private:
-  // Pools of the windows before validate, over all variants but the re-ranker.
+  // Pools of the windows before validate, over all variants but the re-ranker. The last one screens
+  // the variants: from then on the plan holds those that are worth a search.
   Result<std::vector<ScorePool>> earlier_pools();
+  Result<ScorePool> screen(const ScorePool& pool);
   Status fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning);
-  // From here on the re-ranker, if there is one, is the last slot.
+  // Family "rerank" is this from here on.
   void use_rerank(const GeneralTuning& tuning);
   Status make_pool();
   Status judge_candidates(std::span<const PoolCase> cases, const CrossFit& blend,

@@ -5,6 +5,7 @@
 
 #include "sartor/pipeline/tune.h"
 #include "sartor/stats/paired.h"
+#include "sartor/tuning/screen.h"
 
 namespace sartor {
 namespace {
@@ -55,14 +56,35 @@ Result<std::vector<ScorePool>> Tuner::earlier_pools() {
   std::size_t cases = 0;
   for (const OriginView& view : earlier) cases += view.cases.size();
   std::vector<ScorePool> pools;
-  for (std::size_t i = 0; i < earlier.size(); ++i) {
+  for (std::size_t i = earlier.size(); i-- > 0;) {
     const OriginView& view = earlier[i];
     VariantFitter fitter(view.history, config_.models);
     SARTOR_ASSIGN(auto pool, scored(view, fitter, cases,
                                     fmt::format("earlier window {} of {}", i + 1, earlier.size())));
+    if (pools.empty()) {
+      SARTOR_ASSIGN(pool, screen(pool));
+    }
     pools.push_back(std::move(pool));
   }
+  std::reverse(pools.begin(), pools.end());
   return pools;
+}
+
+Result<ScorePool> Tuner::screen(const ScorePool& pool) {
+  std::vector<PoolCase> cases;
+  add_cases(pool, cases);
+  if (cases.empty()) return pool;
+  const BlendSearchOptions search{.metric = metric_, .trials = 3 * plan_.slots.size()};
+  resources_.begin_step("choosing variants", search.trials);
+  SARTOR_ASSIGN(const BlendSearchResult found,
+                search_blend(cases, plan_.slots, first_point(cases, plan_.slots, metric_), search,
+                             resources_));
+  SARTOR_ASSIGN(Screened kept,
+                screen_variants(plan_, cases, found.point, metric_,
+                                static_cast<std::size_t>(config_.tuning.keep_variants),
+                                resources_.quietly()));
+  plan_ = std::move(kept.plan);
+  return pool.only(kept.kept);
 }
 
 Status Tuner::fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning) {
@@ -131,13 +153,13 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
 Result<GeneralTuning> Tuner::general() {
   GeneralTuning tuning;
   const OriginView& validate = project_.at(Origin::validate);
-  const std::vector<Slot> slots = plan_.slots;  // of the blend alone
   BlendSearchOptions search{
       .metric = metric_,
       .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2))};
 
   // What is fitted before validate: where the search starts, and the re-ranker.
   SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools());
+  const std::vector<Slot> slots = plan_.slots;  // of the blend alone
   std::vector<PoolCase> always;
   for (const ScorePool& pool : before) add_cases(pool, always);
   FoldPoints starts;
@@ -152,7 +174,11 @@ Result<GeneralTuning> Tuner::general() {
     SARTOR_TRY(fit_trees(first.point, tuning));
   }
 
-  use_rerank(tuning);
+  if (tuning.has_rerank()) {
+    plan_.slots.push_back({"rerank", {plan_.variants.size()}});
+    plan_.variants.push_back({.slot = "rerank", .family = "rerank"});
+    use_rerank(tuning);
+  }
   SARTOR_TRY(make_pool());
   std::vector<PoolCase> cases;
   add_cases(*pool_, cases);
@@ -178,6 +204,7 @@ Result<GeneralTuning> Tuner::general() {
     plan_.variants.pop_back();
     pool_.reset();
   }
+  tuning.plan = plan_;
   return tuning;
 }
 

@@ -23,6 +23,13 @@ namespace sartor {
 struct Slot {
   std::string name;
   std::vector<std::size_t> variants;  // positions in the pool
+
+  bool operator==(const Slot&) const = default;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"name", &Slot::name, "of the slot"},
+                           Field{"variants", &Slot::variants, "positions in the pool"});
+  }
 };
 
 // One blend: for each slot which of its variants, and its weight (>= 0, sum 1).

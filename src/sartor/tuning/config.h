@@ -18,6 +18,7 @@ struct TuningConfig {
   std::vector<double> shrink = {0.5, 1.0};
   std::vector<double> strengths = {1.0, 4.0};
   int candidates = 100;
+  int keep_variants = 2;
   std::uint64_t seed = 1;
 
   static constexpr auto fields() {
@@ -37,6 +38,8 @@ struct TuningConfig {
               "tried"},
         Field{"candidates", &TuningConfig::candidates, 20, 10000, Scale::fixed,
               "items of each component that a search looks at"},
+        Field{"keep_variants", &TuningConfig::keep_variants, 1, 1000, Scale::fixed,
+              "of each component, after the last window before validate was looked at with all"},
         Field{"seed", &TuningConfig::seed, 0, 9e15, Scale::fixed, "of every random choice"});
   }
 };

@@ -96,6 +96,23 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
   return pool;
 }
 
+ScorePool ScorePool::only(std::span<const std::size_t> variants) const {
+  ScorePool pool;
+  pool.variants_ = variants.size();
+  pool.begin_ = begin_;
+  pool.hit_begin_ = hit_begin_;
+  pool.hits_ = hits_;
+  pool.targets_ = targets_;
+  pool.z_.reserve(begin_.back() * variants.size());
+  for (std::size_t c = 0; c < cases(); ++c) {
+    for (const std::size_t variant : variants) {
+      const auto z = row(c, variant);
+      pool.z_.insert(pool.z_.end(), z.begin(), z.end());
+    }
+  }
+  return pool;
+}
+
 void ScorePool::sum_up(std::size_t c, std::span<const Term> blend,
                        std::vector<float>& score) const {
   score.assign(candidates(c), 0.0f);

@@ -27,6 +27,9 @@ class ScorePool {
                                 std::span<const Model* const> variants, std::size_t depth,
                                 bool repeat, const Resources& resources);
 
+  // The same pool with these of its variants alone, in the order given.
+  ScorePool only(std::span<const std::size_t> variants) const;
+
   std::size_t cases() const { return begin_.size() - 1; }
   std::size_t variants() const { return variants_; }
   std::size_t bytes() const { return z_.size() * sizeof(float); }

@@ -8,6 +8,7 @@
 #include "sartor/models/test_world.h"
 #include "sartor/tuning/cross_fit.h"
 #include "sartor/tuning/journal.h"
+#include "sartor/tuning/screen.h"
 #include "sartor/tuning/tailor.h"
 #include "sartor/tuning/variants.h"
 
@@ -244,6 +245,28 @@ TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
               ElementsAre("popularity", "popularity_long", "item_knn", "ease"));
   for (const VariantSpec& spec : plan_variants({}, true, false).variants)
     EXPECT_EQ(spec.half_life_days, 0);
+}
+
+TEST(Screen, KeepsTheChosenVariantAndTheBestBesideIt) {
+  const World world;
+  const ScorePool pool = world.pool(30);
+  const std::vector<Slot> slots = {{"a", {0, 1, 2}}};
+  const VariantPlan plan{.variants = {{.slot = "a", .family = "good"},
+                                      {.slot = "a", .family = "fair"},
+                                      {.slot = "a", .family = "bad"}},
+                         .slots = slots};
+  std::vector<PoolCase> cases;
+  for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
+  const auto kept = screen_variants(plan, cases, {.choice = {2}, .weight = {1}}, kNdcg, 2, {});
+  ASSERT_TRUE(kept);
+  EXPECT_THAT(kept->kept, ElementsAre(0, 2));  // bad was chosen, good is the best beside it
+  EXPECT_EQ(kept->plan.variants[1].family, "bad");
+  EXPECT_THAT(kept->point.choice, ElementsAre(1));
+  // The kept variants' scores are the same.
+  const ScorePool few = pool.only(kept->kept);
+  EXPECT_EQ(blend_values(cases, slots, {{0}, {1}}, kNdcg)[3], [&] {
+    return blend_values(std::vector<PoolCase>{{&few, 3}}, kept->plan.slots, {{0}, {1}}, kNdcg)[0];
+  }());
 }
 
 TEST(VariantFitter, FitsEveryVariantOfThePlan) {

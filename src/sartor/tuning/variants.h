@@ -59,6 +59,13 @@ struct RerankPlan {
 struct VariantPlan {
   std::vector<VariantSpec> variants;
   std::vector<Slot> slots;  // of positions in `variants`
+
+  bool operator==(const VariantPlan&) const = default;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"variants", &VariantPlan::variants, "of all slots"},
+                           Field{"slots", &VariantPlan::slots, "of positions in `variants`"});
+  }
 };
 
 // Everything that the config lets a search choose from. Own history needs `repeat`; half-lives need
