@@ -35,7 +35,7 @@ struct ItemKnnConfig {
         Field{"alpha", &ItemKnnConfig::alpha, 0, 1, Scale::linear,
               "of asymmetric: 0 asks how likely the item is given the other, 1 the reverse, 0.5 is "
               "the cosine"},
-        Field{"k1", &ItemKnnConfig::k1, 0, 1000, Scale::log,
+        Field{"k1", &ItemKnnConfig::k1, 0.001, 1000, Scale::log,
               "of bm25: how slowly more of the same saturates"},
         Field{"b", &ItemKnnConfig::b, 0, 1, Scale::linear,
               "of bm25: how much an item's popularity counts against it"},

@@ -5,23 +5,28 @@
 // are compared, a tile at a time, with what would still improve the list of i or that of j; the few
 // that would are divided out. Rows run in parallel, a round of them at a time. Row i owns its own
 // list; what it has for the others is put into buckets and handed over between rounds. Thresholds
-// are those of the round's beginning. That lets through more offers, never other lists.
+// are those of the round's beginning. That lets through more offers, never other lists. For the
+// same reason a round takes rows from all over the catalogue: among rare items similarity rises as
+// popularity falls, among popular ones the other way, so either order would offer nearly every pair.
 #include "sartor/models/nearest.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 namespace sartor {
 namespace {
 
 constexpr std::size_t kRowsPerBlock = 32;
+constexpr std::size_t kRowsOfFirstRound = 128;
 constexpr std::size_t kRowsPerRound = 1024;
 constexpr std::size_t kBuckets = 64;
 constexpr std::size_t kTile = 256;
 // Comparisons by products may differ from the quotient by rounding; what passes is divided out.
-constexpr float kSlack = 1 - 4e-7f;
+constexpr float kSlack = 1 - 1e-6f;
 
 // The rows with new numbers: place 0 is the item with the most users (then by ascending item).
 struct Places {
@@ -74,6 +79,16 @@ Places by_popularity(const UserItems& rows, std::span<const float> values,
   return out;
 }
 
+// 0 to n - 1 such that every stretch of them is spread evenly over all: steps of the golden
+// section.
+std::vector<std::uint32_t> spread(std::size_t n) {
+  auto step = static_cast<std::size_t>(0.6180339887 * static_cast<double>(n)) | 1;
+  while (std::gcd(step, n) > 1) step += 2;
+  std::vector<std::uint32_t> out(n);
+  for (std::size_t t = 0; t < n; ++t) out[t] = static_cast<std::uint32_t>(t * step % n);
+  return out;
+}
+
 // A pair that may improve the list of place `to`.
 struct Offer {
   std::uint32_t to;
@@ -89,14 +104,19 @@ class NearestItems {
       : places_(by_popularity(rows, values, scale, binary)),
         user_weights_(user_weights),
         binary_(binary),
+        symmetric_(scale.left == scale.right),
         shrinkage_(scale.shrinkage),
         lists_(rows.items, Nearest(k)),
         thresholds_(rows.items, Nearest().threshold()),
+        rows_(spread(rows.items)),
         bucket_width_(rows.items / kBuckets + 1) {}
 
   Result<std::vector<std::vector<Similar>>> run(const Resources& resources) {
-    for (std::size_t first = 0; first < places_.size(); first += kRowsPerRound) {
-      SARTOR_TRY(round(first, std::min(kRowsPerRound, places_.size() - first), resources));
+    std::size_t n = kRowsOfFirstRound;
+    for (std::size_t first = 0; first < places_.size(); first += n) {
+      if (first > 0) n = std::min(2 * n, kRowsPerRound);
+      n = std::min(n, places_.size() - first);
+      SARTOR_TRY(round(first, n, resources));
     }
     std::vector<std::vector<Similar>> out(places_.size());
     SARTOR_TRY(parallel_for(resources, places_.size(), kRowsPerRound,
@@ -110,21 +130,22 @@ class NearestItems {
   }
 
  private:
+  // Rows first to first + n of `rows_`.
   Status round(std::size_t first, std::size_t n, const Resources& resources) {
-    std::vector<Buckets> offers((n + kRowsPerBlock - 1) / kRowsPerBlock);
     SARTOR_TRY(parallel_for(resources, n, kRowsPerBlock,
                             [&](std::size_t begin, std::size_t end) -> Status {
-                              std::vector<float> row(first + end, 0.0f);
-                              for (std::size_t i = first + begin; i < first + end; ++i) {
-                                offer_row(i, row.data(), offers[begin / kRowsPerBlock]);
+                              std::vector<float> row(places_.size(), 0.0f);
+                              for (std::size_t r = first + begin; r < first + end; ++r) {
+                                offer_row(rows_[r], row.data(), offers_[begin / kRowsPerBlock]);
                               }
                               return {};
                             }));
     return parallel_for(resources, kBuckets, 1, [&](std::size_t bucket, std::size_t) -> Status {
-      for (const Buckets& block : offers) {
+      for (Buckets& block : offers_) {
         for (const Offer& offer : block[bucket]) lists_[offer.to].offer(offer.similar);
+        block[bucket].clear();
       }
-      const std::size_t end = std::min((bucket + 1) * bucket_width_, first + n);
+      const std::size_t end = std::min((bucket + 1) * bucket_width_, places_.size());
       for (std::size_t p = bucket * bucket_width_; p < end; ++p) {
         thresholds_[p] = lists_[p].threshold() * kSlack;
       }
@@ -137,6 +158,7 @@ class NearestItems {
     std::size_t additions = 0;
     for (std::size_t at = places_.columns_begin[i]; at < places_.columns_begin[i + 1]; ++at) {
       additions += places_.entry[at] - places_.begin[places_.user[at]];
+      fetch_row_of(at + 2);
       add_user(at, row);
     }
     if (additions < i / 4) {  // few of the columns are taken: go to each
@@ -152,13 +174,27 @@ class NearestItems {
     }
   }
 
+  // The front of the row of the user at `at`: nobody else knows that it comes next.
+  void fetch_row_of(std::size_t at) const {
+    if (at >= places_.user.size()) return;
+    const std::uint32_t* row = places_.place.data() + places_.begin[places_.user[at]];
+    for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(row + 16 * line);
+  }
+
   void add_user(std::size_t at, float* row) const {
     const std::size_t u = places_.user[at];
     const std::size_t end = places_.entry[at];
     const std::uint32_t* place = places_.place.data();
     const float weight = user_weights_.empty() ? 1.0f : user_weights_[u];
     if (binary_) {
-      for (std::size_t e = places_.begin[u]; e < end; ++e) row[place[e]] += weight;
+      std::size_t e = places_.begin[u];
+      for (; e + 4 <= end; e += 4) {  // a place stands once in a row
+        row[place[e]] += weight;
+        row[place[e + 1]] += weight;
+        row[place[e + 2]] += weight;
+        row[place[e + 3]] += weight;
+      }
+      for (; e < end; ++e) row[place[e]] += weight;
     } else {
       const float* value = places_.value.data();
       const float x = value[end];
@@ -194,18 +230,18 @@ class NearestItems {
       hit[t] = gram[t] >= (for_i < for_j ? for_i : for_j);
     }
     for (std::size_t t = 0; t < n; t += 8) {
-      std::uint64_t any;
-      std::memcpy(&any, hit + t, sizeof(any));
-      if (any == 0) continue;
-      for (std::size_t s = t; s < t + 8; ++s) {
-        if (hit[s] != 0 && gram[s] > 0) offer_pair(i, j + s, gram[s], offers);
+      std::uint64_t hits;
+      std::memcpy(&hits, hit + t, sizeof(hits));
+      for (; hits != 0; hits &= hits - 1) {
+        const std::size_t s = t + static_cast<std::size_t>(std::countr_zero(hits)) / 8;
+        if (gram[s] > 0) offer_pair(i, j + s, gram[s], offers);
       }
     }
   }
 
   void offer_pair(std::size_t i, std::size_t j, float gram, Buckets& offers) {
     const float of_i = gram / (places_.left[i] * places_.right[j] + shrinkage_);
-    const float of_j = gram / (places_.left[j] * places_.right[i] + shrinkage_);
+    const float of_j = symmetric_ ? of_i : gram / (places_.left[j] * places_.right[i] + shrinkage_);
     lists_[i].offer({of_i, places_.item[j]});
     if (of_j >= thresholds_[j]) {
       offers[j / bucket_width_].push_back({static_cast<std::uint32_t>(j), {of_j, places_.item[i]}});
@@ -215,26 +251,55 @@ class NearestItems {
   Places places_;
   std::span<const float> user_weights_;
   bool binary_;
+  bool symmetric_;
   float shrinkage_;
   std::vector<Nearest> lists_;
-  std::vector<float> thresholds_;  // of lists_ at the round's beginning, a little lower
+  std::vector<float> thresholds_;    // of lists_ at the round's beginning, a little lower
+  std::vector<std::uint32_t> rows_;  // in the order of their turn
   std::size_t bucket_width_;
+  std::vector<Buckets> offers_{kRowsPerRound / kRowsPerBlock};  // of each block of a round
 };
 
 }  // namespace
 
-void Nearest::trim() {
+// Of a full list of 2 k. A pivot that a sample puts a little below the k-th is nearly always good
+// enough, and one pass without branches costs a fraction of a selection.
+void Nearest::drop_hopeless() {
+  constexpr std::size_t kSample = 16;
+  constexpr std::size_t kRank = 9;  // of the sample: 60% of the list, and k is half of it
+  if (kept_.size() < 4 * kSample) return keep_best();
+  std::array<std::uint64_t, kSample> sample;
+  for (std::size_t s = 0; s < kSample; ++s) sample[s] = kept_[s * kept_.size() / kSample];
+  std::nth_element(sample.begin(), sample.begin() + kRank, sample.end(), std::greater<>{});
+  const std::uint64_t pivot = sample[kRank];
+  std::size_t above = 0;
+  for (const std::uint64_t key : kept_) above += key >= pivot;
+  if (above < k_) return keep_best();
+  std::size_t n = 0;
+  for (const std::uint64_t key : kept_) {
+    kept_[n] = key;
+    n += key >= pivot;
+  }
+  kept_.resize(n);
+  worst_ = pivot - 1;  // pivot itself is kept
+}
+
+void Nearest::keep_best() {
   if (kept_.size() < k_) return;
   const auto last = kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-  std::nth_element(kept_.begin(), last, kept_.end());
+  std::nth_element(kept_.begin(), last, kept_.end(), std::greater<>{});
   worst_ = *last;
   kept_.resize(k_);
 }
 
 std::vector<Similar> Nearest::take() {
-  trim();
-  std::sort(kept_.begin(), kept_.end());
-  return std::move(kept_);
+  keep_best();
+  std::sort(kept_.begin(), kept_.end(), std::greater<>{});
+  std::vector<Similar> out;
+  out.reserve(kept_.size());
+  for (const std::uint64_t key : kept_) out.push_back(of_key(key));
+  kept_ = {};
+  return out;
 }
 
 Result<std::vector<std::vector<Similar>>> nearest_items(const UserItems& rows,

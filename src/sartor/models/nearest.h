@@ -2,6 +2,8 @@
 // made, used and dropped.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -33,27 +35,39 @@ struct SimilarityScale {
 };
 
 // The best of those offered so far, at most k; what is left in the end does not depend on the order
-// of the offers.
+// of the offers. Similarities are above 0.
 class Nearest {
  public:
   explicit Nearest(std::size_t k = 1) : k_(k) {}
 
   // Nothing below this can still be among the best.
-  float threshold() const { return worst_.similarity; }
+  float threshold() const { return of_key(worst_).similarity; }
   void offer(const Similar& similar) {
-    if (!(similar < worst_)) return;
-    kept_.push_back(similar);
-    if (kept_.size() >= 2 * k_) trim();
+    const std::uint64_t key = key_of(similar);
+    if (key <= worst_) return;
+    if (kept_.empty()) kept_.reserve(std::min<std::size_t>(2 * k_, 256));
+    kept_.push_back(key);
+    if (kept_.size() >= 2 * k_) drop_hopeless();
   }
-  // The best, best first.
+  // The best, best first; nothing is left.
   std::vector<Similar> take();
 
  private:
-  void trim();
+  // Bits of floats above 0 are in the order of the floats, so one whole number holds the order of
+  // both parts: the better, the larger.
+  static std::uint64_t key_of(const Similar& similar) {
+    return std::uint64_t{std::bit_cast<std::uint32_t>(similar.similarity)} << 32 | ~similar.item;
+  }
+  static Similar of_key(std::uint64_t key) {
+    return {std::bit_cast<float>(static_cast<std::uint32_t>(key >> 32)),
+            ~static_cast<std::uint32_t>(key)};
+  }
+  void drop_hopeless();
+  void keep_best();
 
   std::size_t k_;
-  Similar worst_{1e-30f, 0xffffffff};  // below every similarity worth the name
-  std::vector<Similar> kept_;
+  std::uint64_t worst_ = key_of({1e-30f, 0});  // below every similarity worth the name
+  std::vector<std::uint64_t> kept_;
 };
 
 // The k nearest of each item, best first; others than itself, similarity above 0. G is that of
