@@ -38,10 +38,15 @@ InteractionLog interaction_log(const Dataset& data) {
   }
   for (std::size_t u = 0; u < log.users; ++u) log.begin[u + 1] += log.begin[u];
   log.rows.resize(log.begin.back());
+  const bool grouped = std::any_of(events.group.begin(), events.group.end(),
+                                   [](std::uint32_t g) { return g != Column::kMissing; });
+  if (grouped) log.group.resize(log.rows.size());
   std::vector<std::size_t> next(log.begin.begin(), log.begin.end() - 1);
   for (std::size_t e = 0; e < events.size(); ++e) {  // events are in time order, so rows are
     if (events.weight[e] <= 0) continue;
-    log.rows[next[events.user[e].index()]++] = {events.item[e], events.weight[e], events.time[e]};
+    const std::size_t row = next[events.user[e].index()]++;
+    log.rows[row] = {events.item[e], events.weight[e], events.time[e]};
+    if (!log.group.empty()) log.group[row] = events.group[e];
   }
   return log;
 }

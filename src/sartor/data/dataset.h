@@ -109,6 +109,8 @@ struct InteractionLog {
   std::vector<std::size_t> begin;  // users + 1
   std::vector<Interaction> rows;
   std::vector<Time> item_first_seen;  // per item, over events of any type; max() if never seen
+  // Of each row, its basket or session as in Events; empty where nobody knows any.
+  std::vector<std::uint32_t> group;
 };
 
 InteractionLog interaction_log(const Dataset& data);
@@ -128,6 +130,12 @@ class History {
   std::span<const Interaction> of(UserId user) const {
     const Interaction* rows = log_->rows.data();
     return {rows + log_->begin[user.index()], rows + end_[user.index()]};
+  }
+  // Their baskets or sessions; empty where the log has none.
+  std::span<const std::uint32_t> groups_of(UserId user) const {
+    if (log_->group.empty()) return {};
+    const std::uint32_t* groups = log_->group.data();
+    return {groups + log_->begin[user.index()], groups + end_[user.index()]};
   }
   // Whether an event of any type named the item before as_of: only such items may be recommended.
   bool seen(ItemId item) const { return first_seen(item) < as_of_; }

@@ -32,13 +32,15 @@ struct ItemKnnBench {
   int k = 100;
   std::string similarity = "cosine";
   double shrinkage = 0;
+  double alpha = 0.5;
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"k", &ItemKnnBench::k, 1, 5000, Scale::log, "neighbours of an item"},
-        Field{"similarity", &ItemKnnBench::similarity, "cosine"},
+        Field{"similarity", &ItemKnnBench::similarity, "cosine, asymmetric, tfidf or bm25"},
         Field{"shrinkage", &ItemKnnBench::shrinkage, 0, 1e6, Scale::linear,
-              "added to the denominator"});
+              "added to the denominator"},
+        Field{"alpha", &ItemKnnBench::alpha, 0, 1, Scale::linear, "of asymmetric"});
   }
 };
 
@@ -128,11 +130,10 @@ Status bench_ease(const Workload& workload, const BenchRequest& request, const J
 Status bench_item_knn(const Workload& workload, const BenchRequest& request, const Json& settings,
                       const Resources& resources, Json& report) {
   SARTOR_ASSIGN(const auto config, settings_of<ItemKnnBench>(settings));
-  if (config.similarity != "cosine") {
-    return Error{ErrorCode::config,
-                 fmt::format("similarity: '{}'; expected 'cosine'", config.similarity)};
-  }
-  const ItemKnnConfig knn{.neighbours = config.k, .shrinkage = config.shrinkage};
+  const ItemKnnConfig knn{.neighbours = config.k,
+                          .similarity = config.similarity,
+                          .shrinkage = config.shrinkage,
+                          .alpha = config.alpha};
   SARTOR_ASSIGN(const auto rows, timed(report, workload, resources, [&] {
                   return similar_items(workload.rows, {}, workload.binary, knn, resources);
                 }));

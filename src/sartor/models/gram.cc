@@ -81,20 +81,6 @@ void GramRows::add_lower(std::size_t i, std::span<float> row) const {
   }
 }
 
-void GramRows::add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const {
-  for (std::size_t at = columns_.begin[i]; at < columns_.begin[i + 1]; ++at) {
-    const std::size_t u = columns_.user[at];
-    const float weight = weight_of(u);
-    if (weight == 0) continue;
-    const float x = rows_.value[columns_.entry[at]];
-    for (std::size_t e = rows_.begin[u]; e < rows_.begin[u + 1]; ++e) {
-      float& sum = row[rows_.item[e]];
-      if (sum == 0) touched.push_back(rows_.item[e]);
-      sum += binary_ ? weight : weight * (x * rows_.value[e]);
-    }
-  }
-}
-
 Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float> user_weights,
                                    bool binary, const Resources& resources) {
   const ItemUsers columns = item_users(rows);

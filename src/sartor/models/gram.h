@@ -55,8 +55,6 @@ class GramRows {
 
   // Columns 0 to i.
   void add_lower(std::size_t i, std::span<float> row) const;
-  // All columns; appends to `touched` each column that was 0 before.
-  void add(std::size_t i, std::span<float> row, std::vector<std::uint32_t>& touched) const;
 
  private:
   float weight_of(std::size_t user) const {

@@ -1,5 +1,7 @@
 #include "sartor/models/item_knn.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -77,47 +79,6 @@ class ItemKnn final : public Model {
   FitNotes notes_;
 };
 
-// The best of one row of G, best first. `norms` are the square roots of G's diagonal.
-void best_of_row(std::size_t i, std::span<const float> row, std::span<const std::uint32_t> columns,
-                 std::span<const float> norms, const ItemKnnConfig& config,
-                 std::vector<Similar>& best) {
-  best.clear();
-  const auto shrinkage = static_cast<float>(config.shrinkage);
-  for (const std::uint32_t j : columns) {
-    if (j == i || !(row[j] > 0)) continue;
-    best.push_back({row[j] / (norms[i] * norms[j] + shrinkage), j});
-  }
-  const auto k = std::min<std::size_t>(best.size(), static_cast<std::size_t>(config.neighbours));
-  const auto middle = best.begin() + static_cast<std::ptrdiff_t>(k);
-  std::nth_element(best.begin(), middle, best.end());
-  best.resize(k);
-  std::sort(best.begin(), best.end());
-}
-
-// Neighbours of every row, made block by block: `row_of(i, row, columns)` gives row i of G and the
-// columns that may be above 0.
-template <class RowOf>
-Result<std::vector<std::vector<Similar>>> neighbour_rows(std::size_t n,
-                                                         std::span<const float> norms,
-                                                         const ItemKnnConfig& config,
-                                                         const Resources& resources,
-                                                         const RowOf& row_of) {
-  std::vector<std::vector<Similar>> rows(n);
-  SARTOR_TRY(
-      parallel_for(resources, n, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        std::vector<float> scratch(n, 0.0f);
-        std::vector<std::uint32_t> columns;
-        std::vector<Similar> best;
-        for (std::size_t i = begin; i < end; ++i) {
-          const std::span<const float> row = row_of(i, scratch, columns);
-          best_of_row(i, row, columns, norms, config, best);
-          rows[i] = best;
-        }
-        return {};
-      }));
-  return rows;
-}
-
 // The other way round: by neighbour. `items` names the rows.
 Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const ItemId> items,
                   std::size_t catalogue, std::vector<float> strangers) {
@@ -139,18 +100,127 @@ Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const
   return {std::move(begin), std::move(item), std::move(similarity), std::move(strangers)};
 }
 
-// Square roots of G's diagonal.
-std::vector<float> norms_of(const UserItems& rows, std::span<const float> user_weights,
-                            bool binary) {
-  std::vector<float> norms(rows.items, 0.0f);
+constexpr const char* kSimilarities[] = {"cosine", "asymmetric", "tfidf", "bm25"};
+
+Status check_item_knn(const ItemKnnConfig& config) {
+  SARTOR_TRY(check_config(config, kFamily));
+  for (const char* known : kSimilarities) {
+    if (config.similarity == known) return {};
+  }
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("item_knn.similarity: '{}'; expected '{}'", config.similarity,
+                           fmt::join(kSimilarities, "', '"))};
+}
+
+// The matrix that a similarity is made of.
+struct Weighted {
+  std::vector<float> user_weights;
+  std::vector<float> values;  // empty: those of the rows
+  SimilarityScale scale;
+};
+
+// G's diagonal.
+std::vector<float> diagonal(const UserItems& rows, std::span<const float> values,
+                            std::span<const float> user_weights, bool binary) {
+  std::vector<float> sums(rows.items, 0.0f);
   for (std::size_t u = 0; u < rows.users(); ++u) {
     const float weight = user_weights.empty() ? 1.0f : user_weights[u];
     for (std::size_t e = rows.begin[u]; e < rows.begin[u + 1]; ++e) {
-      norms[rows.item[e]] += binary ? weight : weight * (rows.value[e] * rows.value[e]);
+      sums[rows.item[e]] += binary ? weight : weight * (values[e] * values[e]);
     }
   }
-  for (float& norm : norms) norm = std::sqrt(norm);
-  return norms;
+  return sums;
+}
+
+SimilarityScale cosine_scale(std::span<const float> diagonal_of_g, const ItemKnnConfig& config) {
+  SimilarityScale scale{.shrinkage = static_cast<float>(config.shrinkage)};
+  const double alpha = config.similarity == "asymmetric" ? config.alpha : 0.5;
+  for (const float g : diagonal_of_g) {
+    const auto power = [&](double p) {
+      return p == 0.5 ? std::sqrt(g) : static_cast<float>(std::pow(g, p));
+    };
+    scale.left.push_back(power(alpha));
+    scale.right.push_back(power(1 - alpha));
+  }
+  return scale;
+}
+
+// idf_u^2, times the given weights.
+std::vector<float> idf_squared(const UserItems& rows, std::span<const float> user_weights) {
+  std::vector<float> out(rows.users());
+  for (std::size_t u = 0; u < rows.users(); ++u) {
+    const auto n = static_cast<double>(rows.begin[u + 1] - rows.begin[u]);
+    const double idf = std::log(static_cast<double>(rows.items)) - std::log1p(n);
+    out[u] = static_cast<float>(idf * idf) * (user_weights.empty() ? 1.0f : user_weights[u]);
+  }
+  return out;
+}
+
+// Scales the weights so that an entry's is 1 on average: shrinkage stays a number of users.
+void normalise(const UserItems& rows, std::vector<float>& user_weights) {
+  double sum = 0;
+  for (std::size_t u = 0; u < rows.users(); ++u) {
+    sum += static_cast<double>(rows.begin[u + 1] - rows.begin[u]) * user_weights[u];
+  }
+  if (sum <= 0) return;
+  const auto factor = static_cast<float>(static_cast<double>(rows.item.size()) / sum);
+  for (float& weight : user_weights) weight *= factor;
+}
+
+// Robertson's k1 (1 - b + b l_i) of each item.
+std::vector<float> bm25_lengths(const UserItems& rows, std::span<const float> user_weights,
+                                const ItemKnnConfig& config) {
+  std::vector<double> sums(rows.items, 0.0);
+  double total = 0;
+  for (std::size_t u = 0; u < rows.users(); ++u) {
+    const double weight = user_weights.empty() ? 1.0 : user_weights[u];
+    for (std::size_t e = rows.begin[u]; e < rows.begin[u + 1]; ++e) {
+      sums[rows.item[e]] += weight * rows.value[e];
+      total += weight * rows.value[e];
+    }
+  }
+  const double mean = total > 0 ? total / static_cast<double>(rows.items) : 1.0;
+  std::vector<float> out(rows.items);
+  for (std::size_t i = 0; i < rows.items; ++i) {
+    out[i] = static_cast<float>(config.k1 * (1 - config.b + config.b * sums[i] / mean));
+  }
+  return out;
+}
+
+// On binary rows w_ui depends on i and u alone, so it goes into the scale, and the rows stay as
+// they are.
+Weighted bm25(const UserItems& rows, std::span<const float> user_weights, bool binary,
+              const ItemKnnConfig& config) {
+  Weighted out{.user_weights = idf_squared(rows, user_weights)};
+  const std::vector<float> length = bm25_lengths(rows, user_weights, config);
+  const auto k1 = static_cast<float>(config.k1);
+  out.scale.left.assign(rows.items, 1.0f);
+  if (binary) {
+    for (std::size_t i = 0; i < rows.items; ++i) out.scale.left[i] = (1 + length[i]) / (1 + k1);
+  } else {
+    for (std::size_t e = 0; e < rows.item.size(); ++e) {
+      const float x = rows.value[e];
+      out.values.push_back(x * (k1 + 1) / (x + length[rows.item[e]]));
+    }
+  }
+  out.scale.right = out.scale.left;
+  return out;
+}
+
+Weighted weighted(const UserItems& rows, std::span<const float> user_weights, bool binary,
+                  const ItemKnnConfig& config) {
+  if (config.similarity == "bm25") return bm25(rows, user_weights, binary, config);
+  Weighted out{.user_weights = {user_weights.begin(), user_weights.end()}};
+  if (config.similarity == "tfidf") {
+    out.user_weights = idf_squared(rows, user_weights);
+    normalise(rows, out.user_weights);
+    if (!binary) {
+      for (const float x : rows.value) out.values.push_back(std::sqrt(x));
+    }
+  }
+  const std::span<const float> values = out.values.empty() ? rows.value : out.values;
+  out.scale = cosine_scale(diagonal(rows, values, out.user_weights, binary), config);
+  return out;
 }
 
 }  // namespace
@@ -159,25 +229,22 @@ Result<std::vector<std::vector<Similar>>> similar_items(const UserItems& rows,
                                                         std::span<const float> user_weights,
                                                         bool binary, const ItemKnnConfig& config,
                                                         const Resources& resources) {
-  const ItemUsers columns = item_users(rows);
-  const GramRows gram(rows, columns, user_weights, binary);
-  return neighbour_rows(rows.items, norms_of(rows, user_weights, binary), config, resources,
-                        [&](std::size_t i, std::vector<float>& row,
-                            std::vector<std::uint32_t>& touched) -> std::span<const float> {
-                          for (const std::uint32_t j : touched) row[j] = 0;
-                          touched.clear();
-                          gram.add(i, row, touched);
-                          return row;
-                        });
+  SARTOR_TRY(check_item_knn(config));
+  const Weighted made = weighted(rows, user_weights, binary, config);
+  const std::span<const float> values = made.values.empty() ? rows.value : made.values;
+  return nearest_items(rows, values, made.user_weights, binary, made.scale,
+                       static_cast<std::size_t>(config.neighbours), resources);
 }
 
 Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config,
                               const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_item_knn(config));
   SARTOR_TRY(check_fit_input(input, kFamily));
-  SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, config.weight_power, resources));
-  SARTOR_ASSIGN(const auto neighbours, similar_items(rows, input.user_weights,
-                                                     config.weight_power == 0, config, resources));
+  SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, config.weight_power, resources,
+                                                 config.train_half_life_days));
+  const bool binary = config.weight_power == 0 && !decays(config.train_half_life_days);
+  SARTOR_ASSIGN(const auto neighbours,
+                similar_items(rows, input.user_weights, binary, config, resources));
   std::vector<ItemId> items(rows.items);
   for (std::uint32_t i = 0; i < rows.items; ++i) items[i] = ItemId{i};
   return ModelPtr(std::make_shared<ItemKnn>(
@@ -187,28 +254,39 @@ Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config
 
 Result<ModelPtr> fit_item_knn_from_gram(const Gram& gram, const ItemKnnConfig& config,
                                         const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_item_knn(config));
+  const bool of_users = config.similarity == "tfidf" || config.similarity == "bm25";
+  if (of_users || decays(config.train_half_life_days)) {
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("item_knn: {} cannot be had from a Gram matrix",
+                             of_users ? config.similarity : "train_half_life_days")};
+  }
   if (config.weight_power != gram.weight_power) {
     return Error{ErrorCode::invalid_argument,
                  fmt::format("item_knn: weight_power {} with a matrix made with {}",
                              config.weight_power, gram.weight_power)};
   }
   const std::size_t n = gram.items.size();
-  std::vector<float> norms(n);
-  std::vector<std::uint32_t> every(n);
+  std::vector<float> diagonal_of_g(n);
   std::vector<float> strangers(gram.catalogue, 0.0f);
   for (std::size_t k = 0; k < n; ++k) {
-    norms[k] = std::sqrt(gram.values(k, k));
-    every[k] = static_cast<std::uint32_t>(k);
+    diagonal_of_g[k] = gram.values(k, k);
     strangers[gram.items[k].index()] = gram.strangers[k];
   }
-  SARTOR_ASSIGN(const auto neighbours,
-                neighbour_rows(n, norms, config, resources,
-                               [&](std::size_t i, std::vector<float>&,
-                                   std::vector<std::uint32_t>& columns) -> std::span<const float> {
-                                 if (columns.empty()) columns = every;
-                                 return gram.values.row(i);
-                               }));
+  const SimilarityScale scale = cosine_scale(diagonal_of_g, config);
+  std::vector<std::vector<Similar>> neighbours(n);
+  SARTOR_TRY(
+      parallel_for(resources, n, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        for (std::size_t i = begin; i < end; ++i) {
+          Nearest nearest(static_cast<std::size_t>(config.neighbours));
+          for (std::uint32_t j = 0; j < n; ++j) {
+            const float g = gram.values(i, j);
+            if (j != i && g > 0) nearest.offer({scale.similarity(g, i, j), j});
+          }
+          neighbours[i] = nearest.take();
+        }
+        return {};
+      }));
   return ModelPtr(std::make_shared<ItemKnn>(
       packed(neighbours, gram.items, gram.catalogue, std::move(strangers)), config, gram.notes));
 }

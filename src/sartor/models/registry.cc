@@ -8,6 +8,7 @@
 #include "sartor/base/files.h"
 #include "sartor/models/als.h"
 #include "sartor/models/blend.h"
+#include "sartor/models/covisitation.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/item_knn.h"
 #include "sartor/models/own_history.h"
@@ -58,7 +59,9 @@ constexpr Family kFamilies[] = {
     family_row<OwnHistoryConfig, fit_own_history, load_own_history>(
         "own_history", "what the user took before, the recent counting more"),
     family_row<ItemKnnConfig, fit_item_knn, load_item_knn>(
-        "item_knn", "items that the same users take, by shrunk cosine"),
+        "item_knn", "items that the same users take: cosine, BM25, TF-IDF"),
+    family_row<CovisitationConfig, fit_covisitation, load_covisitation>(
+        "covisitation", "what is taken together or after one another"),
     family_row<EaseConfig, fit_ease, load_ease>(
         "ease", "linear item to item model in closed form (Steck 2019)"),
     family_row<AlsConfig, fit_als, load_als>(

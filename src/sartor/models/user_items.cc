@@ -19,9 +19,12 @@ struct ByItem {
   bool operator()(const Interaction& a, const Interaction& b) const { return a.item < b.item; }
 };
 
-// Writes the distinct items of `rows` and their values from `at` on; returns how many.
-std::size_t write_row(std::span<const Interaction> rows, double power,
-                      std::vector<Interaction>& scratch, std::uint32_t* item, float* value) {
+// Writes the distinct items of `rows` and their values from `item` and `value` on; returns how
+// many.
+std::size_t write_row(std::span<const Interaction> rows, double power, const Ages& ages,
+                      double half_life_days, std::vector<Interaction>& scratch, std::uint32_t* item,
+                      float* value) {
+  const bool decay = decays(half_life_days);
   scratch.assign(rows.begin(), rows.end());
   std::stable_sort(scratch.begin(), scratch.end(), ByItem{});
   std::size_t n = 0;
@@ -30,7 +33,11 @@ std::size_t write_row(std::span<const Interaction> rows, double power,
     double sum = 0;
     for (; i < scratch.size() && scratch[i].item == id; ++i) sum += scratch[i].weight;
     item[n] = id.value;
-    value[n++] = powered(sum, power);
+    value[n] = powered(sum, power);
+    if (decay) {
+      value[n] *= static_cast<float>(decayed(ages.of(scratch[i - 1]), 2 * half_life_days));
+    }
+    ++n;
   }
   return n;
 }
@@ -59,7 +66,7 @@ Status check_fit_input(const FitInput& input, std::string_view family) {
 }
 
 Result<UserItems> user_items(const History& history, double weight_power,
-                             const Resources& resources) {
+                             const Resources& resources, double half_life_days) {
   const std::size_t users = history.users();
   // Rows are written with room for repetitions, then moved together.
   std::vector<std::size_t> room(users + 1, 0);
@@ -72,8 +79,10 @@ Result<UserItems> user_items(const History& history, double weight_power,
       resources, users, kUsersPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
         std::vector<Interaction> scratch;
         for (std::size_t u = begin; u < end; ++u) {
-          count[u] = write_row(history.of(UserId{static_cast<std::uint32_t>(u)}), weight_power,
-                               scratch, &out.item[room[u]], &out.value[room[u]]);
+          const auto taken = history.of(UserId{static_cast<std::uint32_t>(u)});
+          const Ages ages({.as_of = history.as_of(), .history = taken});
+          count[u] = write_row(taken, weight_power, ages, half_life_days, scratch,
+                               &out.item[room[u]], &out.value[room[u]]);
         }
         return {};
       }));

@@ -13,7 +13,9 @@
 namespace sartor {
 
 // Each user's distinct items, ascending, with a value each: (sum of the signal weights of the
-// user's interactions with it) ^ weight_power, so 1 where the power is 0.
+// user's interactions with it) ^ weight_power, so 1 where the power is 0. With a half-life, so that
+// what two items have in common counts half after it, times 2^(-age / (2 half-life)), the age that
+// of the latest interaction by the rule of `Ages`.
 struct UserItems {
   std::size_t items = 0;
   std::vector<std::size_t> begin;  // users + 1
@@ -24,7 +26,7 @@ struct UserItems {
 };
 
 Result<UserItems> user_items(const History& history, double weight_power,
-                             const Resources& resources);
+                             const Resources& resources, double half_life_days = kNoDecayDays);
 
 // The other way round: each item's users, ascending; `entry` is the place in UserItems.
 struct ItemUsers {
