@@ -1,6 +1,8 @@
 #include "sartor/evaluation/cases.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace sartor {
 namespace {
@@ -55,6 +57,25 @@ Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
     cases.target_begin.push_back(cases.targets.size());
   }
   return cases;
+}
+
+double mean_over_users(const Cases& cases, std::span<const double> values) {
+  double sum = 0;
+  double users = 0;
+  for (std::size_t c = 0; c < cases.size();) {
+    const UserId user = cases.users[c];
+    double of_user = 0;
+    double known = 0;
+    for (; c < cases.size() && cases.users[c] == user; ++c) {
+      if (std::isnan(values[c])) continue;
+      of_user += values[c];
+      ++known;
+    }
+    if (known == 0) continue;
+    sum += of_user / known;
+    ++users;
+  }
+  return users == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / users;
 }
 
 Cases subset(const Cases& cases, std::span<const std::size_t> positions) {

@@ -39,6 +39,10 @@ struct Cases {
 Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
                    bool count_new_items);
 
+// The mean over users of the mean over each user's cases; NaN values are left out, and so are users
+// who have no other. NaN if nothing is left.
+double mean_over_users(const Cases& cases, std::span<const double> values);
+
 // The cases at `positions`, in their order.
 Cases subset(const Cases& cases, std::span<const std::size_t> positions);
 

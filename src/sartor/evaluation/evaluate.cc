@@ -21,6 +21,19 @@ struct Candidate {
   }
 };
 
+std::string trec_name(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= ' ' || byte == 0x7f || c == '%' || c == '#') {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 void top_k(std::span<const float> scores, std::span<const ItemId> eligible, std::size_t k,
@@ -123,16 +136,21 @@ double coverage(const Evaluation& evaluation, std::size_t k, std::size_t eligibl
   return static_cast<double>(distinct) / static_cast<double>(eligible);
 }
 
+std::string case_name(const Cases& cases, std::size_t c, const Dataset& data) {
+  return trec_name(data.users.name(cases.users[c].index()));
+}
+
 std::string trec_run(const Evaluation& evaluation, const Cases& cases, const Dataset& data,
                      const std::string& tag) {
   std::string out;
   for (std::size_t c = 0; c < cases.size(); ++c) {
+    const std::string name = case_name(cases, c, data);
     for (std::size_t r = 0; r < evaluation.depth; ++r) {
       const ItemId item = evaluation.lists[c * evaluation.depth + r];
       if (item == kNoItem) break;
-      fmt::format_to(std::back_inserter(out), "{} Q0 {} {} {} {}\n",
-                     data.users.name(cases.users[c].index()), data.items.name(item.index()), r + 1,
-                     evaluation.depth - (r + 1), tag);
+      fmt::format_to(std::back_inserter(out), "{} Q0 {} {} {} {}\n", name,
+                     trec_name(data.items.name(item.index())), r + 1, evaluation.depth - (r + 1),
+                     tag);
     }
   }
   return out;
@@ -141,9 +159,10 @@ std::string trec_run(const Evaluation& evaluation, const Cases& cases, const Dat
 std::string trec_qrels(const Cases& cases, const Dataset& data) {
   std::string out;
   for (std::size_t c = 0; c < cases.size(); ++c) {
+    const std::string name = case_name(cases, c, data);
     for (const ItemId item : cases.targets_of(c)) {
-      fmt::format_to(std::back_inserter(out), "{} 0 {} 1\n",
-                     data.users.name(cases.users[c].index()), data.items.name(item.index()));
+      fmt::format_to(std::back_inserter(out), "{} 0 {} 1\n", name,
+                     trec_name(data.items.name(item.index())));
     }
   }
   return out;

@@ -52,6 +52,10 @@ Result<Evaluation> evaluate(const Cases& cases, const History& history, const Sc
 // Share of `eligible` items that stand in at least one list, cut at `k`.
 double coverage(const Evaluation& evaluation, std::size_t k, std::size_t eligible);
 
+// A case's name in TREC files: its user's. There, and for items, blanks, control characters, # and
+// % are written like %20, for fields end at blanks.
+std::string case_name(const Cases& cases, std::size_t c, const Dataset& data);
+
 // TREC files: `run` lines "case Q0 item rank score tag" with score = depth - rank, and `qrels`
 // lines "case 0 item 1".
 std::string trec_run(const Evaluation& evaluation, const Cases& cases, const Dataset& data,

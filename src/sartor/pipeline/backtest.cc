@@ -1,8 +1,11 @@
 #include "sartor/pipeline/backtest.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
+#include "sartor/evaluation/beyond_accuracy.h"
 #include "sartor/models/decay.h"
 
 namespace sartor {
@@ -380,6 +383,7 @@ class Walk {
     if (origin == Origin::test) {
       result_.general_on_test = with_weights(general_.terms, weights);
       SARTOR_TRY(judge_components(stop, models, weights));
+      SARTOR_ASSIGN(general_beyond_, beyond(stop, general));
     }
     if (!general_.has_fixed_weights()) {
       SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
@@ -390,7 +394,10 @@ class Walk {
       rows_.push_back(std::move(rows));
     }
     stop.done();
-    return segments_.judge(stop, origin, general, weights, config, metric_, true);
+    SARTOR_ASSIGN(JudgedWindow judged,
+                  segments_.judge(stop, origin, general, weights, config, metric_, true));
+    if (origin == Origin::test) judged.general_beyond = general_beyond_;
+    return judged;
   }
 
   Status judge_components(Stop& stop, const Models& models, const BlendPoint& weights) {
@@ -398,10 +405,24 @@ class Walk {
       SARTOR_ASSIGN(const Evaluation alone, stop.judge(*models[s], stop.view().cases));
       ComponentScore score{.variant = general_.terms[s].variant, .weight = weights.weight[s]};
       for (const Metric& metric : alone.metrics) score.test[metric.name()] = alone.mean(metric);
+      SARTOR_ASSIGN(score.beyond, beyond(stop, alone));
       result_.components.push_back(std::move(score));
       stop.done();
     }
     return {};
+  }
+
+  // How the lists are, beside being right.
+  Result<std::string> beyond(const Stop& stop, const Evaluation& lists) {
+    if (!facts_) {
+      const auto space = feature_space(input_.project->data(), input_.config->features);
+      facts_.emplace(stop.view().history,
+                     space ? space->item_category : std::vector<std::uint32_t>());
+    }
+    SARTOR_ASSIGN(const BeyondAccuracy values,
+                  beyond_accuracy(lists, stop.view().cases, *facts_,
+                                  std::min(kCoverageAt, lists.depth), stop.resources()));
+    return beyond_accuracy_json(values).dump();
   }
 
   Status fit_everything() {
@@ -425,6 +446,8 @@ class Walk {
   Party control_;
   std::vector<TreeRows> rows_;  // of the windows behind
   RerankPlan plan_;
+  std::optional<CatalogueFacts> facts_;  // as of test
+  std::string general_beyond_;
   Backtest result_;
 };
 

@@ -41,12 +41,14 @@ struct JudgedWindow {
   std::vector<ItemId> chosen_lists;
   std::size_t depth = 0;
   double general_coverage = 0;  // share of the eligible items in at least one top-10 list
+  std::string general_beyond;   // beyond_accuracy_json of general; on test only
 };
 
 struct ComponentScore {
   VariantSpec variant;
   double weight = 0;                   // in the general blend that served test
   std::map<std::string, double> test;  // metric -> mean, of the component alone
+  std::string beyond;                  // beyond_accuracy_json, likewise
 };
 
 // A blend fitted on everything, as the bundle keeps it: components by name, so that blends share

@@ -45,13 +45,17 @@ Json add_window(TensorFile& file, const std::string& name, const JudgedWindow& w
   add_values(file, name + ".chosen.", window.chosen);
   Json metrics = Json::array();
   for (const auto& [metric, values] : window.general) metrics.push_back(metric);
-  return {{"metrics", metrics}, {"depth", window.depth}, {"coverage", window.general_coverage}};
+  return {{"metrics", metrics},
+          {"depth", window.depth},
+          {"coverage", window.general_coverage},
+          {"beyond", window.general_beyond}};
 }
 
 Result<JudgedWindow> read_window(const TensorFile& file, const std::string& name,
                                  const Json& json) {
   JudgedWindow window{.depth = json.at("depth").get<std::size_t>(),
-                      .general_coverage = json.at("coverage").get<double>()};
+                      .general_coverage = json.at("coverage").get<double>(),
+                      .general_beyond = json.at("beyond").get<std::string>()};
   SARTOR_ASSIGN(const auto users, file.get<std::uint32_t>(name + ".users"));
   SARTOR_ASSIGN(const auto segment, file.get<std::uint32_t>(name + ".segment"));
   SARTOR_ASSIGN(const auto general_lists, file.get<std::uint32_t>(name + ".general_lists"));
@@ -105,8 +109,10 @@ Result<Json> save_backtest(const Backtest& backtest, const std::vector<ItemId>& 
   SARTOR_TRY(file.write(tensors));
   json["components"] = Json::array();
   for (const ComponentScore& score : backtest.components) {
-    json["components"].push_back(
-        {{"variant", config_json(score.variant)}, {"weight", score.weight}, {"test", score.test}});
+    json["components"].push_back({{"variant", config_json(score.variant)},
+                                  {"weight", score.weight},
+                                  {"test", score.test},
+                                  {"beyond", score.beyond}});
   }
   json["general_on_test"] = terms_json(backtest.general_on_test);
   json["fitted"] = Json::array();
@@ -128,7 +134,8 @@ Result<Backtest> load_backtest(const Json& json, const std::string& tensors) {
   }
   for (const Json& score : json.at("components")) {
     ComponentScore component{.weight = score.at("weight").get<double>(),
-                             .test = score.at("test").get<std::map<std::string, double>>()};
+                             .test = score.at("test").get<std::map<std::string, double>>(),
+                             .beyond = score.at("beyond").get<std::string>()};
     SARTOR_TRY(read_config(node_from_json(score.at("variant")), component.variant, "variant"));
     backtest.components.push_back(std::move(component));
   }

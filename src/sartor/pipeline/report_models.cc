@@ -126,6 +126,35 @@ Markup metrics_table(const Report& report) {
   return table.done();
 }
 
+// General, the best component and popularity: is accuracy paid for with sameness?
+Markup beyond_accuracy(const Report& report) {
+  const Json& models = at(report.summary, "general", "beyond_accuracy");
+  if (!models.is_object()) return {};
+  std::vector<std::string> shown = {"general"};
+  const auto components = read_components(report);
+  if (!components.empty()) shown.push_back(components.front().name);
+  if (std::find(shown.begin(), shown.end(), "popularity") == shown.end())
+    shown.push_back("popularity");
+  const auto k = number(models, "general", "k");
+  Table table("Lists of " + count(k) + " on test, beyond being right");
+  table.column("Model", Table::Kind::text).column("Coverage").column("Gini");
+  table.column("Novelty, bits").column("Diversity").column("By category");
+  table.column("Tail listed").column("Tail recall").column("New listed").column("New recall");
+  for (const std::string& name : shown) {
+    const Json& one = at(models, name);
+    if (!one.is_object()) continue;
+    table.row({text(name), text(percent(number(one, "coverage"))),
+               text(significant(number(one, "gini"))), text(significant(number(one, "novelty"))),
+               text(significant(number(one, "diversity"))),
+               text(significant(number(one, "category_diversity"))),
+               text(percent(number(one, "popularity", "tail", "listed"))),
+               text(percent(number(one, "popularity", "tail", "recall"))),
+               text(percent(number(one, "age", "new", "listed"))),
+               text(percent(number(one, "age", "new", "recall")))});
+  }
+  return folded("Coverage, novelty, diversity", table.done());
+}
+
 Markup segmentations(const Report& report) {
   const Json& tried = at(report.summary, "segmentation", "tried");
   if (!tried.is_array()) return {};
@@ -228,7 +257,8 @@ Markup general_section(const Report& report) {
   return section("general", "The general model",
                  components_table(report) + general_candidates(report) + left_out(report) +
                      importance(report) +
-                     folded("All metrics in all windows", metrics_table(report)));
+                     folded("All metrics in all windows", metrics_table(report)) +
+                     beyond_accuracy(report));
 }
 
 Markup tried_section(const Report& report) {

@@ -54,6 +54,30 @@ std::string general_family(const std::vector<Term>& terms) {
   return alone && first->variant.family == "rerank" ? "rerank" : "blend";
 }
 
+// Every metric on lists of the usual lengths beside those that the gate looks at.
+Json general_metrics(const RunFacts& facts, Origin origin, const JudgedWindow& judged) {
+  Json json = means_json(judged.general);
+  const Cases& cases = facts.project->at(origin).cases;
+  for (const char* name : {"ndcg@10", "recall@10", "recall@20", "hit@10", "mrr@10", "map@10"}) {
+    const Metric metric = parse_metric(name).value();
+    if (judged.depth < metric.k || json.contains(name)) continue;
+    std::vector<double> values(cases.size());
+    for (std::size_t c = 0; c < cases.size(); ++c) {
+      const auto list = std::span(judged.general_lists).subspan(c * judged.depth, metric.k);
+      values[c] = metric_value(metric, list, cases.targets_of(c));
+    }
+    json[name] = mean_over_users(cases, values);
+  }
+  return json;
+}
+
+Json beyond_json(const RunFacts& facts) {
+  Json json = {{"general", Json::parse(facts.backtest->test.general_beyond)}};
+  for (const ComponentScore& score : facts.backtest->components)
+    json[score.variant.slot] = Json::parse(score.beyond);
+  return json;
+}
+
 Json general_json(const RunFacts& facts) {
   Json parameters = Json::object();
   for (const Term& term : facts.backtest->general_on_test) {
@@ -69,9 +93,10 @@ Json general_json(const RunFacts& facts) {
           {"parameters", parameters},
           {"metrics",
            {{"validate", facts.general->metrics},
-            {"confirm", means_json(facts.backtest->confirm.general)},
-            {"test", means_json(facts.backtest->test.general)}}},
-          {"components", components}};
+            {"confirm", general_metrics(facts, Origin::confirm, facts.backtest->confirm)},
+            {"test", general_metrics(facts, Origin::test, facts.backtest->test)}}},
+          {"components", components},
+          {"beyond_accuracy", beyond_json(facts)}};
 }
 
 Json segment_json(const RunFacts& facts, std::size_t s) {
