@@ -6,11 +6,14 @@
 #include "sartor/models/decay.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
+#include "sartor/models/saved_config.h"
 
 namespace sartor {
 namespace {
 
 using Specs = std::vector<VariantSpec>;
+
+constexpr std::size_t kStrengthsTried = 2;  // of fine-tuning, as TuningConfig has it by default
 
 Specs half_life_variants(const std::string& slot, const std::string& family,
                          const std::vector<double>& half_lives) {
@@ -70,6 +73,14 @@ EaseConfig ease_config(const VariantSpec& spec, const ModelsConfig& config) {
           .max_items = config.max_items};
 }
 
+// A wrong value of sartor.toml stops the run; data that a model cannot be fitted to does not.
+template <HasFields T>
+Status in_range(const T& config, std::string_view family) {
+  const Status status = check_config(config, family);
+  if (status) return {};
+  return Error{ErrorCode::config, "models: " + status.error().message};
+}
+
 }  // namespace
 
 std::string VariantSpec::label() const {
@@ -114,13 +125,32 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
   return plan;
 }
 
+VariantPlan without(const VariantPlan& plan, const std::string& component) {
+  VariantPlan left;
+  for (const Slot& slot : plan.slots) {
+    Specs specs;
+    for (const std::size_t v : slot.variants) {
+      if (plan.variants[v].component() != component) specs.push_back(plan.variants[v]);
+    }
+    add_slot(left, std::move(specs));
+  }
+  return left;
+}
+
 bool can_be_fine_tuned(const VariantSpec& spec) {
   return spec.family == "item_knn" || spec.family == "ease" || spec.family == "rerank";
 }
 
 Result<const Gram*> VariantFitter::gram(const Resources& resources) {
   if (!gram_) {
-    const GramConfig config{.weight_power = 0, .max_items = config_.max_items};
+    // Held at once while segments are tuned: the Gram and each general EASE; a segment's Gram, the
+    // one pulled to it, and an EASE for each strength.
+    const std::size_t matrices = 3 + config_.ease_regularization.size() + kStrengthsTried;
+    const GramConfig config{.weight_power = 0,
+                            .max_items = config_.max_items,
+                            .max_bytes = config_.max_memory_mb * double{1 << 20},
+                            .matrices = static_cast<int>(matrices),
+                            .neighbours = config_.neighbours};
     SARTOR_ASSIGN(Gram made, item_gram({.history = history_}, config, "item_knn, ease", resources));
     gram_ = std::make_shared<const Gram>(std::move(made));
   }
@@ -187,8 +217,12 @@ Result<ModelPtr> VariantFitter::rerank(std::span<const UserId> users, double str
 
 Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& spec,
                                           const Resources& resources) const {
-  if (spec.family == "item_knn") return fit_item_knn_from_gram(gram, knn_config(spec), resources);
+  if (spec.family == "item_knn") {
+    SARTOR_TRY(in_range(knn_config(spec), "item_knn"));
+    return fit_item_knn_from_gram(gram, knn_config(spec), resources);
+  }
   if (spec.family == "ease") {
+    SARTOR_TRY(in_range(ease_config(spec, config_), "ease"));
     return fit_ease_from_gram(gram, ease_config(spec, config_), resources);
   }
   return Error{ErrorCode::internal, "no such family: " + spec.family};

@@ -71,6 +71,20 @@ struct VariantPlan {
 // times (`timed`).
 VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed);
 
+// A component that could not be used, with all its half-lives, and why.
+struct LeftOut {
+  std::string component;  // VariantSpec::component()
+  std::string reason;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"component", &LeftOut::component, "what is left out"},
+                           Field{"reason", &LeftOut::reason, "why"});
+  }
+};
+
+// The plan without the variants of `component`, and without slots that are empty then.
+VariantPlan without(const VariantPlan& plan, const std::string& component);
+
 // Fits variants on one history. Not safe for use from several threads; each fit uses `resources`
 // inside.
 class VariantFitter {
