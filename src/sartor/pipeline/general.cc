@@ -51,11 +51,16 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
                             std::vector<std::uint32_t>(rows.in_case.begin(), rows.in_case.end()));
   }
   SARTOR_TRY(file.write(path));
-  return Json{
-      {"recipe", config_json(tuning.recipe)},    {"points", points},
-      {"search", config_json(tuning.search)},    {"metrics", tuning.metrics},
-      {"tried", config_json(tuning.tried)},      {"left_out", config_json(tuning.left_out)},
-      {"without_rerank", tuning.without_rerank}, {"shortlist", config_json(tuning.shortlist)}};
+  return Json{{"recipe", config_json(tuning.recipe)},
+              {"points", points},
+              {"search", config_json(tuning.search)},
+              {"metrics", tuning.metrics},
+              {"tried", config_json(tuning.tried)},
+              {"left_out", config_json(tuning.left_out)},
+              {"without_rerank", tuning.without_rerank},
+              {"shortlist", config_json(tuning.shortlist)},
+              {"notes", tuning.notes},
+              {"components_left_out", config_json(tuning.components_left_out)}};
 }
 
 Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
@@ -69,6 +74,8 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("left_out", tuning.left_out));
   SARTOR_TRY(read("without_rerank", tuning.without_rerank));
   SARTOR_TRY(read("shortlist", tuning.shortlist));
+  SARTOR_TRY(read("components_left_out", tuning.components_left_out));
+  tuning.notes = json.at("notes").get<std::vector<std::string>>();
   for (std::size_t f = 0; f < tuning.points.size(); ++f)
     SARTOR_TRY(read_config(node_from_json(json.at("points").at(f)), tuning.points[f], "points"));
   tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();

@@ -107,8 +107,11 @@ std::string trials_log(const RunFacts& facts) {
   };
   for (const PartitionRecipe& recipe : *facts.tried) add(recipe);
   add(*facts.control);
-  return optuna_journal(studies, plan_variants(facts.config->models, facts.config->signal.repeat,
-                                               facts.project->timed()));
+  VariantPlan plan =
+      plan_variants(facts.config->models, facts.config->signal.repeat, facts.project->timed());
+  for (const LeftOut& left_out : facts.general->components_left_out)
+    plan = without(plan, left_out.component);
+  return optuna_journal(studies, plan);
 }
 
 Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Resources& resources) {
