@@ -51,6 +51,12 @@ rules = [ { name = "a", where = "(SELECT count(*) FROM read_csv(1)) > 3" } ]'
 run 2 sartor run .
 [ -e bundles/current ] && fail "a bundle was published"
 
+# Too much for the memory that was allowed: the head of the catalogue is kept, and that is said.
+write_config ''
+run 0 sartor run . --json --set gate.min_users=10 --set models.max_items=50
+has "keeps the 50 most popular of" "$err"
+check "[w['detail'] for w in j['warnings'] if w['code'] == 'model_note' and 'keeps the 50 most popular of' in w['detail']]"
+
 # A good run, then bad data: the published bundle stays.
 write_config ''
 run 0 sartor run . -q --json --set gate.min_users=10

@@ -8,12 +8,13 @@
 #include <sstream>
 
 #include "sartor/base/files.h"
+#include "sartor/base/test_place.h"
 #include "sartor/evaluation/evaluate.h"
 
 namespace sartor {
 namespace {
 
-const std::string kFolder = SARTOR_SOURCE_DIR "/tests/reference/trec/";
+const std::string kFolder = std::string(kSourceDir) + "/tests/reference/trec/";
 constexpr std::size_t kItems = 26;
 constexpr Time kStart = 100 * kDay;
 

@@ -24,7 +24,7 @@ class EveryModel : public ::testing::TestWithParam<std::string> {
  protected:
   // The family fitted to `history`; a blend of two of them, or that blend put in order by trees.
   Result<ModelPtr> fit(const History& history, int threads) {
-    const FitInput input{.history = &history};
+    const FitInput input{.history = &history, .item_attributes = &facts_};
     const Resources resources{.threads = threads};
     if (!is_composed()) {
       return (*find_family(GetParam()))->fit(input, Json::object(), resources);
@@ -52,6 +52,7 @@ class EveryModel : public ::testing::TestWithParam<std::string> {
 
   InteractionLog log_ = tastes(kUsers, kItems, 21);
   History history_{log_, 90 * kDay};
+  Table facts_ = facts_of_tastes(kItems);
   ModelMap components_;
 };
 

@@ -1,6 +1,7 @@
 #include "sartor/models/ease.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sartor/models/array.h"
 #include "sartor/models/dense.h"
@@ -85,7 +86,13 @@ class Ease final : public Model {
 // P becomes B in place.
 Status divide_by_diagonal(MatrixView<float> p, const Resources& resources) {
   std::vector<float> scale(p.rows);
-  for (std::size_t i = 0; i < p.rows; ++i) scale[i] = -1.0f / p(i, i);
+  for (std::size_t i = 0; i < p.rows; ++i) {
+    scale[i] = -1.0f / p(i, i);
+    if (!std::isfinite(scale[i])) {
+      return Error{ErrorCode::invalid_argument,
+                   fmt::format("ease: the weights of item {} of {} are not finite", i, p.rows)};
+    }
+  }
   return parallel_for(resources, p.rows, kRowsPerBlock,
                       [&](std::size_t begin, std::size_t end) -> Status {
                         for (std::size_t i = begin; i < end; ++i) {

@@ -56,6 +56,32 @@ TEST(Ease, OffersEachUserTheWithheldDiagonalOfACheckerboard) {
   for (std::uint32_t u = 0; u < 50; ++u) EXPECT_EQ(best_unseen(**model, history, UserId{u}), u);
 }
 
+TEST(Gram, KeepsNoMoreItemsThanFitIntoTheMemoryAndSaysSo) {
+  EXPECT_EQ(head_bytes(1000, 3, 10), 4e6 * 3 + 16e4);
+  for (const double bytes : {1.0, 1e3, 1e6, 4.0 * 1024 * 1024 * 1024}) {
+    for (const int neighbours : {0, 100}) {
+      const auto n = static_cast<double>(head_that_fits(bytes, 8, neighbours));
+      EXPECT_TRUE(n == 1 || head_bytes(n, 8, neighbours) <= bytes) << bytes;
+      EXPECT_GT(head_bytes(n + 1, 8, neighbours), bytes);
+    }
+  }
+  EXPECT_EQ(head_that_fits(4096.0 * 1024 * 1024, 8, 0), 11585u);
+
+  const InteractionLog log = reference_log();
+  const History history(log, 2 * kDay);
+  // Three items: 4 bytes x 9 x 2 matrices; a byte less, and it is two.
+  const auto items = [&](double bytes) {
+    return item_gram({.history = &history}, {.max_bytes = bytes, .matrices = 2}, "ease", {});
+  };
+  EXPECT_EQ(items(72)->items.size(), 3u);
+  EXPECT_EQ(items(71)->items.size(), 2u);
+  EXPECT_TRUE(items(1e6)->notes.lines.empty());
+  const auto two = items(71);
+  ASSERT_EQ(two->notes.lines.size(), 1u);
+  EXPECT_THAT(two->notes.lines[0], HasSubstr("ease: keeps the 2 most popular of 5 items so that 2 "
+                                             "matrices of that size fit 0 MB (max_memory_mb)"));
+}
+
 TEST(Ease, KeepsTheHeadOfALargeCatalogueAndSaysSo) {
   const InteractionLog log = reference_log();
   const History history(log, 2 * kDay);

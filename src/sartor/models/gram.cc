@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "sartor/base/text.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::size_t kRowsPerBlock = 16;
 constexpr std::uint32_t kDropped = 0xffffffff;
+constexpr double kMegabyte = 1 << 20;
 
 // The items with users, at most `most` of them, the most popular first to stay; ascending.
 std::vector<ItemId> kept_items(const UserItems& rows, std::size_t most) {
@@ -53,6 +56,11 @@ UserItems restricted(const UserItems& rows, std::span<const ItemId> kept,
     out.begin.push_back(out.item.size());
   }
   return out;
+}
+
+std::size_t affordable_items(const GramConfig& config) {
+  if (config.max_bytes <= 0) return std::numeric_limits<std::size_t>::max();
+  return head_that_fits(config.max_bytes, config.matrices, config.neighbours);
 }
 
 Status fill(const UserItems& rows, const FitInput& input, Gram& gram, const Resources& resources) {
@@ -97,19 +105,41 @@ Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float>
   return gram;
 }
 
+double head_bytes(double n, int matrices, int neighbours) {
+  return sizeof(float) * n * n * matrices + 16.0 * n * neighbours;
+}
+
+std::size_t head_that_fits(double max_bytes, int matrices, int neighbours) {
+  // The positive root of a n^2 + 2 h n = max_bytes.
+  const double a = head_bytes(1, matrices, 0);
+  const double h = head_bytes(1, 0, neighbours) / 2;
+  const double n =
+      a > 0 ? (std::sqrt(h * h + a * max_bytes) - h) / a : max_bytes / std::max(2 * h, 1.0);
+  return static_cast<std::size_t>(std::max(n, 1.0));
+}
+
 Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::string_view name,
                        const Resources& resources) {
   SARTOR_TRY(check_fit_input(input, name));
   const History& history = *input.history;
   SARTOR_ASSIGN(const UserItems all, user_items(history, config.weight_power, resources));
   Gram gram{.catalogue = history.items(), .weight_power = config.weight_power};
-  gram.items = kept_items(all, static_cast<std::size_t>(std::max(config.max_items, 1)));
+  const auto wanted = static_cast<std::size_t>(std::max(config.max_items, 1));
+  const std::size_t affordable = affordable_items(config);
+  gram.items = kept_items(all, std::min(wanted, affordable));
   const auto taken = kept_items(all, history.items()).size();
   if (taken > gram.items.size()) {
-    const auto number = [](std::size_t n) { return with_thousands(static_cast<long long>(n)); };
-    gram.notes.lines.push_back(fmt::format(
-        "{}: keeps the {} most popular of {} items (max_items); the other {} score 0", name,
-        number(gram.items.size()), number(taken), number(taken - gram.items.size())));
+    const auto number = [](double n) { return with_thousands(static_cast<long long>(n)); };
+    const std::string why =
+        affordable < wanted
+            ? fmt::format(" so that {} matrices of that size fit {} MB (max_memory_mb)",
+                          config.matrices, number(config.max_bytes / kMegabyte))
+            : " (max_items)";
+    const auto kept = static_cast<double>(gram.items.size());
+    const auto all_taken = static_cast<double>(taken);
+    gram.notes.lines.push_back(
+        fmt::format("{}: keeps the {} most popular of {} items{}; the other {} score 0", name,
+                    number(kept), number(all_taken), why, number(all_taken - kept)));
   }
   const std::vector<float> totals = item_totals(input);
   for (const ItemId item : gram.items) gram.strangers.push_back(totals[item.index()]);

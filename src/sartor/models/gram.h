@@ -14,7 +14,18 @@ namespace sartor {
 struct GramConfig {
   double weight_power = 0;  // x_ui = (sum of the signal weights)^weight_power; 0: binary
   int max_items = 20000;    // the matrix holds at most so many items, the most popular ones
+  // Nor more than fit into so many bytes by head_bytes() of the next two; 0: no limit.
+  double max_bytes = 0;
+  int matrices = 2;
+  int neighbours = 0;
 };
+
+// What models of `n` items need: 4 n^2 bytes for each matrix of n x n that is held at once (the
+// Gram, the one that is inverted, and every fitted EASE beside them), and 16 n bytes for each
+// neighbour of a k-NN (8 while they are found, 8 as they are kept).
+double head_bytes(double n, int matrices, int neighbours);
+// The largest n, at least 1, with head_bytes() <= max_bytes.
+std::size_t head_that_fits(double max_bytes, int matrices, int neighbours);
 
 struct Gram {
   std::size_t catalogue = 0;     // items of the whole catalogue
@@ -26,7 +37,8 @@ struct Gram {
   FitNotes notes;
 };
 
-// Items with at least one user; where there are more than max_items, those with the most users.
+// Items with at least one user; where there are more than max_items or than fit into max_bytes,
+// which is worked out before anything is made, those with the most users, and a note says so.
 // Sums run over the users in ascending order: the same bits at any thread count. Costs the sum over
 // users of (items of the user)^2 / 2. Fails like check_fit_input, with `name` in front.
 Result<Gram> item_gram(const FitInput& input, const GramConfig& config, std::string_view name,

@@ -8,6 +8,7 @@
 #include "sartor/base/files.h"
 #include "sartor/models/als.h"
 #include "sartor/models/blend.h"
+#include "sartor/models/content.h"
 #include "sartor/models/covisitation.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/item_knn.h"
@@ -66,6 +67,8 @@ constexpr Family kFamilies[] = {
         "ease", "linear item to item model in closed form (Steck 2019)"),
     family_row<AlsConfig, fit_als, load_als>(
         "als", "a vector per user and item by alternating least squares (Hu 2008)"),
+    family_row<ContentConfig, fit_content, load_content>(
+        "content", "items whose text, categories and numbers are like what the user took"),
     {.name = "blend",
      .help = "weighted sum of standardised components",
      .fields = fields_of<BlendConfig>,

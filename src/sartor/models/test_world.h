@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "sartor/base/random.h"
@@ -63,6 +64,42 @@ inline InteractionLog tastes(std::uint32_t users, std::uint32_t items, std::uint
     }
   }
   return make_log(users, items, rows);
+}
+
+// A column of words; "" is missing.
+inline Column text_column(const std::string& name, const std::vector<std::string>& values) {
+  Column column{.name = name, .is_text = true, .words = values};
+  std::sort(column.words.begin(), column.words.end());
+  column.words.erase(std::unique(column.words.begin(), column.words.end()), column.words.end());
+  if (!column.words.empty() && column.words.front().empty())
+    column.words.erase(column.words.begin());
+  for (const std::string& value : values) {
+    const auto at = std::lower_bound(column.words.begin(), column.words.end(), value);
+    column.codes.push_back(value.empty() ? Column::kMissing
+                                         : static_cast<std::uint32_t>(at - column.words.begin()));
+  }
+  return column;
+}
+
+inline Column number_column(const std::string& name, std::vector<double> values) {
+  return {.name = name, .numbers = std::move(values)};
+}
+
+// Facts of the items of `tastes`: a text that names the taste, a kind, a price; the last item has
+// none.
+inline Table facts_of_tastes(std::uint32_t items) {
+  std::vector<std::string> text;
+  std::vector<std::string> kind;
+  std::vector<double> price;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    const bool last = i + 1 == items;
+    text.push_back(last ? "" : "taste" + std::to_string(i % 4) + " thing" + std::to_string(i % 7));
+    kind.push_back(last ? "" : "kind" + std::to_string(i % 5));
+    price.push_back(last ? std::numeric_limits<double>::quiet_NaN() : 1.0 + i % 11);
+  }
+  return {items,
+          {text_column("text", text), text_column("category", kind),
+           number_column("price", std::move(price))}};
 }
 
 inline std::vector<float> scores_of(const Model& model, const Query& query, std::size_t items) {

@@ -81,7 +81,7 @@ class Stop {
   Stop(const BacktestInput& input, Origin origin, const Resources& resources)
       : input_(input),
         view_(input.project->at(origin)),
-        fitter_(view_.history, input.config->models),
+        fitter_(view_.history, &input.project->data().item_attributes, input.config->models),
         listened_(resources),
         resources_(resources.quietly()) {}
 

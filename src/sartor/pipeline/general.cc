@@ -59,7 +59,9 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
               {"tried", config_json(tuning.tried)},
               {"left_out", config_json(tuning.left_out)},
               {"without_rerank", tuning.without_rerank},
-              {"shortlist", config_json(tuning.shortlist)}};
+              {"shortlist", config_json(tuning.shortlist)},
+              {"notes", tuning.notes},
+              {"components_left_out", config_json(tuning.components_left_out)}};
 }
 
 Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
@@ -74,6 +76,8 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("left_out", tuning.left_out));
   SARTOR_TRY(read("without_rerank", tuning.without_rerank));
   SARTOR_TRY(read("shortlist", tuning.shortlist));
+  SARTOR_TRY(read("components_left_out", tuning.components_left_out));
+  tuning.notes = json.at("notes").get<std::vector<std::string>>();
   for (std::size_t f = 0; f < tuning.points.size(); ++f)
     SARTOR_TRY(read_config(node_from_json(json.at("points").at(f)), tuning.points[f], "points"));
   tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();

@@ -35,6 +35,9 @@ struct GeneralTuning {
   std::vector<GeneralCandidate> tried;
   std::vector<GeneralCandidate> left_out;  // the blend without each of its slots
 
+  std::vector<LeftOut> components_left_out;  // what could not be fitted, or gave no finite scores
+  std::vector<std::string> notes;            // of the models as fitted for validate, each once
+
   // The re-ranker, where one was worth it; else why there is none.
   std::string without_rerank;
   std::vector<Term> shortlist;  // the blend that draws up its list, fitted before validate

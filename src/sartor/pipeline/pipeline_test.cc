@@ -4,11 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/files.h"
+#include "sartor/base/progress.h"
 #include "sartor/base/test_place.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/config.h"
 #include "sartor/pipeline/general.h"
 #include "sartor/pipeline/recipe.h"
+#include "sartor/pipeline/run.h"
 
 namespace sartor {
 namespace {
@@ -125,6 +127,8 @@ TEST(GeneralTuning, SurvivesTheCache) {
                        .metrics = {{"ndcg@10", 0.3}},
                        .tried = {{"blend", 0.29}, {"rerank", 0.3}},
                        .left_out = {{"ease", 0.2}},
+                       .components_left_out = {{"als", "too few events"}},
+                       .notes = {"ease: keeps two of three items"},
                        .shortlist = {{{.slot = "ease", .family = "ease"}, 1.0}}};
   tuning.points.fill({{0}, {1.0f}});
   TreeRows rows{.features = 1};
@@ -143,6 +147,8 @@ TEST(GeneralTuning, SurvivesTheCache) {
   EXPECT_EQ(again->recipe.terms[0].variant, tuning.recipe.terms[0].variant);
   EXPECT_EQ(again->points, tuning.points);
   EXPECT_EQ(again->tried[1].name, "rerank");
+  EXPECT_EQ(again->components_left_out[0].reason, "too few events");
+  EXPECT_EQ(again->notes, tuning.notes);
   EXPECT_TRUE(again->has_rerank());
   ASSERT_EQ(again->rows.size(), 2u);
   EXPECT_EQ(again->rows[1].in_case, rows.in_case);
@@ -151,6 +157,93 @@ TEST(GeneralTuning, SurvivesTheCache) {
   EXPECT_EQ(again->trees.score(one), tuning.trees.score(one));
   EXPECT_GT(tuning.trees.score(one), 0);
   fs::remove(path);
+}
+
+// Keeps what a run tells.
+class Listener final : public Progress {
+ public:
+  void begin(const std::string&, std::size_t) override {}
+  void advance(std::size_t) override {}
+  void note(const std::string& line) override { notes += line + "\n"; }
+  void warn(const std::string& line) override { warnings += line + "\n"; }
+  std::string notes;
+  std::string warnings;
+};
+
+// 24 users who take the items of their parity, one every other day for 60 days.
+class SmallRun : public ::testing::Test {
+ protected:
+  SmallRun() {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    std::string log = "user,item,day\n";
+    for (int u = 0; u < 24; ++u) {
+      for (int day = 0; day < 60; day += 2)
+        log += fmt::format("u{},i{},{}\n", u, u % 2 + 2 * ((u * 7 + day / 2 * 5) % 8), day);
+    }
+    EXPECT_TRUE(write_file(folder_ + "/log.csv", log));
+    config_.events.push_back({.files = {"log.csv"},
+                              .user = "user",
+                              .item = "item",
+                              .time = "DATE '2022-01-01' + CAST(day AS INTEGER)"});
+    config_.signal.repeat = true;
+    config_.data.now = "2022-12-01";
+    config_.tuning.trials = 20;
+  }
+  ~SmallRun() override { fs::remove_all(folder_); }
+
+  Json run() {
+    const auto outcome = run_pipeline({.workspace = folder_, .config = config_, .build = "test"},
+                                      {.threads = 2, .progress = &listener_});
+    error_ = outcome ? Error{} : outcome.error();
+    return outcome ? Json::parse(outcome->summary) : Json();
+  }
+  static std::string details(const Json& summary, const std::string& code) {
+    std::string all;
+    for (const Json& warning : summary.at("warnings")) {
+      if (warning.at("code") == code) all += warning.at("detail").get<std::string>() + "\n";
+    }
+    return all;
+  }
+
+  const std::string folder_ = test_place("sartor_small_run");
+  Config config_;
+  Listener listener_;
+  Error error_;
+};
+
+TEST_F(SmallRun, LeavesOutWhatHasTooFewEventsAndGoesOn) {
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  EXPECT_THAT(details(summary, "component_left_out"), HasSubstr("rerank: "));
+  EXPECT_THAT(listener_.warnings, HasSubstr("left out: rerank: "));
+  EXPECT_THAT(read_file(summary.at("report").get<std::string>()).value(),
+              HasSubstr("could not be fitted, and was left out"));
+}
+
+TEST_F(SmallRun, LeavesOutWhatDivergesAndGoesOn) {
+  config_.signal.weight = "3e38";  // whose sums are beyond a float
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  EXPECT_THAT(details(summary, "component_left_out"),
+              HasSubstr("popularity: popularity: a score that is not finite"));
+  const Json& parts = summary.at("general").at("parameters");
+  EXPECT_FALSE(parts.contains("popularity"));
+  EXPECT_TRUE(parts.contains("item_knn"));
+}
+
+TEST_F(SmallRun, TellsWhatItsModelsNote) {
+  config_.models.max_items = 10;
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  EXPECT_THAT(details(summary, "model_note"), HasSubstr("keeps the 10 most popular of 16 items"));
+  EXPECT_THAT(listener_.notes, HasSubstr("keeps the 10 most popular of 16 items"));
+}
+
+TEST_F(SmallRun, StopsAtAWrongSetting) {
+  config_.models.ease_regularization = {-1};
+  run();
+  EXPECT_EQ(error_.code, ErrorCode::config);
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ Result<std::shared_ptr<const Project>> Project::make(Dataset data, const Config&
     OriginView view{.window = window, .history = History(project->log_, window.from)};
     view.cases = thinned(window_cases(project->log_, window, config.signal.repeat, false),
                          static_cast<std::size_t>(config.models.rerank_cases));
-    if (view.cases.size() > 0) project->earlier_.push_back(std::move(view));
+    // Without a history there is nothing to fit.
+    if (view.cases.size() > 0 && view.history.size() > 0)
+      project->earlier_.push_back(std::move(view));
   }
   return std::shared_ptr<const Project>(std::move(project));
 }

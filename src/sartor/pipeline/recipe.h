@@ -55,6 +55,7 @@ struct SegmentRecipe {
   int trials = 0;
   double importance = 1;
   std::vector<TriedRecipe> tried;
+  std::vector<LeftOut> left_out;      // candidates that could not be fitted
   std::vector<TrialSeries> searches;  // every trial; the search for own weights first
 
   static constexpr auto fields() {
@@ -73,6 +74,7 @@ struct SegmentRecipe {
         Field{"trials", &SegmentRecipe::trials, "spent"},
         Field{"importance", &SegmentRecipe::importance, "factor of its share of the budget"},
         Field{"tried", &SegmentRecipe::tried, "every candidate"},
+        Field{"left_out", &SegmentRecipe::left_out, "candidates that could not be fitted"},
         Field{"searches", &SegmentRecipe::searches, "every trial"});
   }
   bool has_winner() const { return adaptation != "general"; }

@@ -212,7 +212,7 @@ Markup notice(const char* kind, const char* label, const Markup& body) {
 
 bool is_note(const std::string& code) {
   return code == "control_promoted" || code == "looks" || code == "segmentation" ||
-         code == "guard_hopeless";
+         code == "model_note" || code == "guard_hopeless";
 }
 
 // One warning of each code, with all the segments that it names.

@@ -45,6 +45,9 @@ constexpr auto kWarnings = std::to_array<Words>({
     {"users_overlap",
      "Many users are in validate and confirm alike; gate.users = \"disjoint\" would be safer."},
     {"segmentation", ""},
+    {"component_left_out", "Part of the general model could not be fitted, and was left out."},
+    {"candidate_left_out", "A fine-tuned candidate could not be fitted, and was left out."},
+    {"model_note", ""},
     {"looks", "This confirm window was looked at before; each further look is paid for."},
 });
 

@@ -10,6 +10,7 @@
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
 #include "sartor/base/files.h"
+#include "sartor/base/progress.h"
 #include "sartor/base/usage.h"
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/ingest.h"
@@ -224,6 +225,7 @@ class Run {
     };
     SARTOR_ASSIGN(const Json general_json, cached("tune-general", general_key_, general));
     SARTOR_ASSIGN(general_, load_general(general_json, tensors));
+    tell_of_components();
     for (const FittedSegmentation& fitted : segments_->segmentations) {
       SARTOR_ASSIGN(PartitionRecipe recipe, tune_partition(tuner, fitted.partition, segment_key_));
       tried_.push_back(std::move(recipe));
@@ -232,6 +234,14 @@ class Run {
     control_partition_ = make_control(*project_, config_);
     SARTOR_ASSIGN(control_, tune_partition(tuner, control_partition_, ""));
     return {};
+  }
+
+  // From the cache or not: whoever runs it should know.
+  void tell_of_components() const {
+    if (resources_.progress == nullptr) return;
+    for (const LeftOut& one : general_->components_left_out)
+      resources_.progress->warn("left out: " + one.component + ": " + one.reason);
+    for (const std::string& line : general_->notes) resources_.progress->note(line);
   }
 
   // The most useful segmentation is confirmed. Gains of segments that are too small to prove

@@ -150,6 +150,15 @@ Json warnings_json(const RunFacts& facts) {
     for (const std::string& line : fitted.warnings)
       add("segmentation", fitted.partition.name, line);
   }
+  for (const LeftOut& one : facts.general->components_left_out)
+    add("component_left_out", "", one.component + ": " + one.reason);
+  for (const PartitionRecipe& recipe : *facts.tried) {
+    for (const SegmentRecipe& segment : recipe.segments) {
+      for (const LeftOut& one : segment.left_out)
+        add("candidate_left_out", segment.segment, one.component + ": " + one.reason);
+    }
+  }
+  for (const std::string& line : facts.general->notes) add("model_note", "", line);
   return warnings;
 }
 

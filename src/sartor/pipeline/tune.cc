@@ -21,6 +21,18 @@ std::size_t affordable_depth(std::size_t wanted, std::size_t cases, std::size_t 
   return std::clamp<std::size_t>(static_cast<std::size_t>(affordable), 20, wanted);
 }
 
+// Each line once, in order.
+std::vector<std::string> notes_of(const std::vector<std::shared_ptr<const Model>>& models) {
+  std::vector<std::string> notes;
+  for (const auto& model : models) {
+    const FitNotes given = model->notes();
+    for (const std::string& line : given.lines) {
+      if (std::find(notes.begin(), notes.end(), line) == notes.end()) notes.push_back(line);
+    }
+  }
+  return notes;
+}
+
 }  // namespace
 
 std::vector<std::vector<std::size_t>> Partition::cases_by_segment(const Cases& cases) const {
@@ -55,7 +67,8 @@ Tuner::Tuner(const Project& project, const Config& config, const Resources& reso
       resources_(resources),
       metric_(parse_metric(config.gate.metric).value()),
       plan_(plan_variants(config.models, config.signal.repeat, project.timed())),
-      fitter_(project.at(Origin::validate).history, config.models) {}
+      fitter_(project.at(Origin::validate).history, &project.data().item_attributes,
+              config.models) {}
 
 Result<ScorePool> Tuner::scored(const OriginView& view, VariantFitter& fitter, std::size_t cases,
                                 const std::string& name) {
@@ -63,16 +76,33 @@ Result<ScorePool> Tuner::scored(const OriginView& view, VariantFitter& fitter, s
   std::vector<const Model*> pointers;
   resources_.begin_step("fitting components for " + name, plan_.variants.size());
   for (const VariantSpec& spec : plan_.variants) {
-    SARTOR_ASSIGN(auto model, fitter.fit(spec, resources_.quietly()));
+    auto model = fitter.fit(spec, resources_.quietly());
+    if (!model) return blame(spec, model.error());
     resources_.advance();
-    pointers.push_back(model.get());
-    models.push_back(std::move(model));
+    pointers.push_back(model->get());
+    models.push_back(std::move(*model));
   }
   const std::size_t depth = affordable_depth(static_cast<std::size_t>(config_.tuning.candidates),
                                              cases, plan_.variants.size());
   resources_.begin_step("scoring " + name, view.cases.size());
-  return ScorePool::make(view.cases, view.history, pointers, depth, config_.signal.repeat,
-                         resources_);
+  std::size_t broken = 0;
+  auto pool = ScorePool::make(view.cases, view.history, pointers, depth, config_.signal.repeat,
+                              resources_, &broken);
+  if (!pool) return blame(plan_.variants[broken], pool.error());
+  notes_ = notes_of(models);
+  return pool;
+}
+
+void Tuner::leave_out(const std::string& component, const std::string& reason) {
+  const bool known = std::any_of(left_out_.begin(), left_out_.end(),
+                                 [&](const LeftOut& one) { return one.component == component; });
+  if (!known) left_out_.push_back({component, reason});
+  plan_ = without(plan_, component);
+}
+
+Error Tuner::blame(const VariantSpec& spec, const Error& error) {
+  if (error.code == ErrorCode::invalid_argument) leave_out(spec.component(), error.message);
+  return error;
 }
 
 void Tuner::use_rerank(const GeneralTuning& tuning) {
@@ -162,8 +192,10 @@ std::vector<Term> Tuner::terms_of(const BlendPoint& point) const {
 
 SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tuning,
                                const BlendPoint& general) const {
-  SegmentRecipe recipe{
-      .segment = name, .general = mean(tuning.general), .searches = tuning.searches};
+  SegmentRecipe recipe{.segment = name,
+                       .general = mean(tuning.general),
+                       .left_out = tuning.left_out,
+                       .searches = tuning.searches};
   for (const TrialSeries& series : tuning.searches)
     recipe.trials += static_cast<int>(series.trials.size());
   const TriedCandidate* best = nullptr;

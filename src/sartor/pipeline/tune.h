@@ -31,10 +31,18 @@ class Tuner {
  public:
   Tuner(const Project& project, const Config& config, const Resources& resources);
 
+  // A component that cannot be fitted to the data (`invalid_argument`), or whose scores are not
+  // finite, is left out of everything, with the reason; other failures are handed on. Fails with
+  // `bad_data` if nothing is left.
   Result<GeneralTuning> general();
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general);
 
  private:
+  Result<GeneralTuning> general_of_plan();
+  // Takes a component out of the plan, and remembers why.
+  void leave_out(const std::string& component, const std::string& reason);
+  // The same if the variant is to blame for `error`, which it returns.
+  Error blame(const VariantSpec& spec, const Error& error);
   // Pools of the windows before validate, over all variants but the re-ranker. The last one screens
   // the variants: from then on the plan holds those that are worth a search.
   Result<std::vector<ScorePool>> earlier_pools();
@@ -61,6 +69,8 @@ class Tuner {
   Resources resources_;
   Metric metric_;
   VariantPlan plan_;
+  std::vector<LeftOut> left_out_;
+  std::vector<std::string> notes_;
   VariantFitter fitter_;
   std::optional<ScorePool> pool_;
 };

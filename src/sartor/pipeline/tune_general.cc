@@ -58,7 +58,7 @@ Result<std::vector<ScorePool>> Tuner::earlier_pools() {
   std::vector<ScorePool> pools;
   for (std::size_t i = earlier.size(); i-- > 0;) {
     const OriginView& view = earlier[i];
-    VariantFitter fitter(view.history, config_.models);
+    VariantFitter fitter(view.history, &project_.data().item_attributes, config_.models);
     SARTOR_ASSIGN(auto pool, scored(view, fitter, cases,
                                     fmt::format("earlier window {} of {}", i + 1, earlier.size())));
     if (pools.empty()) {
@@ -92,11 +92,16 @@ Status Tuner::fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning) {
     tuning.without_rerank = "it is not among models.families";
     return {};
   }
+  for (const LeftOut& one : left_out_) {
+    if (one.component != "rerank") continue;
+    tuning.without_rerank = "it was left out: " + one.reason;
+    return {};
+  }
   const RerankPlan plan = rerank_plan(project_, config_, terms_of(shortlist), {});
   std::size_t cases = 0;
   resources_.begin_step("drawing up lists of earlier windows", project_.earlier().size());
   for (const OriginView& view : project_.earlier()) {
-    VariantFitter fitter(view.history, config_.models);
+    VariantFitter fitter(view.history, &project_.data().item_attributes, config_.models);
     SARTOR_ASSIGN(TreeRows rows, training_rows(plan, view, config_, fitter, resources_.quietly()));
     cases += rows.in_case.size();
     tuning.rows.push_back(std::move(rows));
@@ -106,6 +111,8 @@ Status Tuner::fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning) {
     tuning.without_rerank =
         fmt::format("{} cases of earlier windows had a hit on their list; {} are needed", cases,
                     kLeastTreeCases);
+    leave_out("rerank", tuning.without_rerank);
+    tuning.rows.clear();
     return {};
   }
   SARTOR_ASSIGN(tuning.trees, fit_recent_trees(tuning.rows, config_, "fitting trees", resources_));
@@ -151,6 +158,26 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
 }
 
 Result<GeneralTuning> Tuner::general() {
+  // Whatever was fitted together with a component that failed is fitted once more without it.
+  while (!plan_.slots.empty()) {
+    const std::size_t before = left_out_.size();
+    auto tuning = general_of_plan();
+    if (tuning) {
+      tuning->components_left_out = left_out_;
+      tuning->notes = notes_;
+      return tuning;
+    }
+    if (left_out_.size() == before || tuning.error().code != ErrorCode::invalid_argument)
+      return tuning.error();
+    plan_ = without(plan_, "rerank");
+    pool_.reset();
+  }
+  std::string why;
+  for (const LeftOut& one : left_out_) why += "\n  " + one.component + ": " + one.reason;
+  return Error{ErrorCode::bad_data, "no component of the general model could be fitted:" + why};
+}
+
+Result<GeneralTuning> Tuner::general_of_plan() {
   GeneralTuning tuning;
   const OriginView& validate = project_.at(Origin::validate);
   BlendSearchOptions search{
@@ -165,6 +192,7 @@ Result<GeneralTuning> Tuner::general() {
   FoldPoints starts;
   if (always.empty()) {
     tuning.without_rerank = "the log is too short for windows before validate";
+    if (wants(config_, "rerank")) leave_out("rerank", tuning.without_rerank);
   } else {
     resources_.begin_step("fitting a blend to earlier windows", search.trials);
     SARTOR_ASSIGN(

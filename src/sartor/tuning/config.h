@@ -55,6 +55,7 @@ struct ModelsConfig {
   std::vector<double> history_half_lives = {60, 0};
   int neighbours = 100;
   int max_items = 12000;
+  int max_memory_mb = 5120;
   int rerank_candidates = 150;
   int rerank_depth = 80;
   int rerank_cases = 4000;
@@ -80,6 +81,10 @@ struct ModelsConfig {
               "of an item in item_knn"},
         Field{"max_items", &ModelsConfig::max_items, 10, 1e6, Scale::fixed,
               "items that ease learns, the most frequent first"},
+        Field{
+            "max_memory_mb", &ModelsConfig::max_memory_mb, 16, 1e7, Scale::fixed,
+            "for the item by item matrices of ease and item_knn; where they would need more, fewer "
+            "items are learned, and a note says so"},
         Field{"rerank_candidates", &ModelsConfig::rerank_candidates, 10, 10000, Scale::fixed,
               "items of a blend's list that trees put in order"},
         Field{"rerank_depth", &ModelsConfig::rerank_depth, 10, 10000, Scale::fixed,

@@ -1,7 +1,11 @@
 #include "sartor/tuning/score_pool.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "sartor/base/matrix.h"
 #include "sartor/evaluation/evaluate.h"
@@ -14,8 +18,9 @@ constexpr std::size_t kCasesPerBlock = 16;
 
 // What one case contributes, before all cases are put together.
 struct CasePool {
-  std::vector<ItemId> items;  // ascending
-  std::vector<float> z;       // variants x items
+  std::vector<ItemId> items;          // ascending
+  std::vector<float> z;               // variants x items
+  std::optional<std::size_t> broken;  // the first variant with a score that is not finite
 };
 
 std::vector<ItemId> allowed_items(std::span<const ItemId> eligible, const Query& query,
@@ -30,6 +35,11 @@ std::vector<ItemId> allowed_items(std::span<const ItemId> eligible, const Query&
   return allowed;
 }
 
+bool all_finite(std::span<const float> scores, std::span<const ItemId> eligible) {
+  return std::all_of(eligible.begin(), eligible.end(),
+                     [&](ItemId item) { return std::isfinite(scores[item.index()]); });
+}
+
 CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
                       std::span<const ItemId> allowed, std::span<const Model* const> variants,
                       std::size_t depth, Matrix<float>& scores) {
@@ -39,13 +49,14 @@ CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
   const bool anybody_knows = std::any_of(variants.begin(), variants.end(),
                                          [&](const Model* model) { return model->knows(query); });
   for (std::size_t v = 0; v < variants.size(); ++v) {
-    if (anybody_knows) {
-      standardised_scores(*variants[v], query, eligible, scores.row(v));
-      if (!variants[v]->knows(query)) continue;
-    } else {
-      variants[v]->score(query, scores.row(v));
-      standardise(scores.row(v), eligible);
+    if (anybody_knows && !variants[v]->knows(query)) {
+      std::fill(scores.row(v).begin(), scores.row(v).end(), 0.0f);
+      continue;
     }
+    variants[v]->score(query, scores.row(v));
+    // Before they are standardised: that would make zeros of them.
+    if (!all_finite(scores.row(v), eligible)) return {.broken = v};
+    standardise(scores.row(v), eligible);
     top_k(scores.row(v), allowed, depth, best);
     pool.items.insert(pool.items.end(), best.begin(), best.end());
   }
@@ -62,7 +73,7 @@ CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
 
 Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
                                   std::span<const Model* const> variants, std::size_t depth,
-                                  bool repeat, const Resources& resources) {
+                                  bool repeat, const Resources& resources, std::size_t* broken) {
   const std::vector<ItemId> eligible = eligible_items(history);
   std::vector<CasePool> parts(cases.size());
   SARTOR_TRY(parallel_for(
@@ -77,6 +88,12 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
         return {};
       }));
 
+  for (const CasePool& part : parts) {
+    if (!part.broken) continue;
+    if (broken != nullptr) *broken = *part.broken;
+    return Error{ErrorCode::invalid_argument,
+                 fmt::format("{}: a score that is not finite", variants[*part.broken]->family())};
+  }
   ScorePool pool;
   pool.variants_ = variants.size();
   std::size_t total = 0;

@@ -22,10 +22,12 @@ namespace sartor {
 class ScorePool {
  public:
   // Scores every case with every variant. `variants` are fitted on `history`, as of the cases'
-  // moment.
+  // moment. Fails with `invalid_argument` if a score of an item that may be listed is not finite,
+  // naming the family, and with `broken` set to the variant's position.
   static Result<ScorePool> make(const Cases& cases, const History& history,
                                 std::span<const Model* const> variants, std::size_t depth,
-                                bool repeat, const Resources& resources);
+                                bool repeat, const Resources& resources,
+                                std::size_t* broken = nullptr);
 
   // The same pool with these of its variants alone, in the order given.
   ScorePool only(std::span<const std::size_t> variants) const;

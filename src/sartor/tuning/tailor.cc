@@ -59,9 +59,15 @@ Status try_blended(const TailorInput& input, const TuningConfig& config, const R
 
 Status try_fine_tuned(const TailorInput& input, double strength, const Resources& resources,
                       SegmentTuning& tuning) {
-  SARTOR_ASSIGN(const ScorePool pool, input.fine_tuned(strength));
+  const Result<ScorePool> pool = input.fine_tuned(strength);
+  if (!pool && pool.error().code == ErrorCode::invalid_argument) {
+    tuning.left_out.push_back({Candidate{.adaptation = "fine_tuned", .strength = strength}.label(),
+                               pool.error().message});
+    return {};
+  }
+  if (!pool) return pool.error();
   std::vector<PoolCase> cases;
-  for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
+  for (std::size_t c = 0; c < pool->cases(); ++c) cases.push_back({&*pool, c});
   const auto slots = single_slots(input.slots);
   const FoldPoints general = without_choice(*input.general);
   const Metric& metric = input.search.metric;

@@ -12,6 +12,7 @@
 
 #include "sartor/tuning/config.h"
 #include "sartor/tuning/cross_fit.h"
+#include "sartor/tuning/variants.h"
 
 namespace sartor {
 
@@ -50,7 +51,8 @@ struct SegmentTuning {
   std::vector<TrialSeries> searches;  // the one for own weights first
   std::vector<double> general;        // general's values per case, held out
   std::vector<TriedCandidate> tried;
-  int chosen = -1;  // position in `tried` of the largest gain if that is > 0, else -1
+  std::vector<LeftOut> left_out;  // fine-tuned candidates that could not be fitted
+  int chosen = -1;                // position in `tried` of the largest gain if that is > 0, else -1
 };
 
 struct TailorInput {

@@ -273,13 +273,89 @@ TEST(VariantFitter, FitsEveryVariantOfThePlan) {
   const InteractionLog log = tastes(60, 40, 5);
   const History history(log, 90 * kDay);
   ModelsConfig config;
-  VariantFitter fitter(history, config);
+  VariantFitter fitter(history, nullptr, config);
   const VariantPlan plan = plan_variants(config, true, true);
   for (const VariantSpec& spec : plan.variants) {
     const auto model = fitter.fit(spec, {});
     ASSERT_TRUE(model) << spec.label() << ": " << model.error().message;
     EXPECT_EQ((*model)->family(), spec.family);
   }
+}
+
+TEST(ScorePool, NamesTheVariantWhoseScoreIsNotFinite) {
+  class Diverged final : public HashModel {
+   public:
+    Diverged() : HashModel(1, 1) {}
+    std::string_view family() const override { return "diverged"; }
+    void score(const Query& query, std::span<float> out) const override {
+      HashModel::score(query, out);
+      if (query.user == UserId{40}) out[7] = std::numeric_limits<float>::quiet_NaN();
+    }
+  };
+  const World world;
+  const Diverged diverged;
+  const std::vector<const Model*> models = {&world.good, &diverged, &world.fair};
+  std::size_t broken = 0;
+  for (const int threads : {1, 2}) {
+    const auto pool = ScorePool::make(world.cases, *world.history, models, 5, true,
+                                      {.threads = threads}, &broken);
+    ASSERT_FALSE(pool);
+    EXPECT_EQ(pool.error().code, ErrorCode::invalid_argument);
+    EXPECT_EQ(pool.error().message, "diverged: a score that is not finite");
+    EXPECT_EQ(broken, 1u);
+  }
+}
+
+TEST(Variants, LeaveThePlanWithTheirComponent) {
+  ModelsConfig config;
+  config.ease_regularization = {100, 300};
+  const VariantPlan plan = plan_variants(config, true, true);
+  const VariantPlan one = without(plan, "ease-100");
+  EXPECT_EQ(one.variants.size(), plan.variants.size() - config.history_half_lives.size());
+  EXPECT_EQ(one.slots.size(), plan.slots.size());
+  EXPECT_EQ(one.variants[one.slots.back().variants[0]].parameters.at("regularization"), 300);
+  const VariantPlan none = without(without(one, "ease-300"), "popularity");
+  std::vector<std::string> names;
+  for (const Slot& slot : none.slots) names.push_back(slot.name);
+  EXPECT_THAT(names, ElementsAre("own_history", "item_knn"));
+  EXPECT_EQ(without(plan, "nothing").variants, plan.variants);
+}
+
+TEST(Variants, AWrongSettingIsTheConfigsFault) {
+  InteractionLog log{.users = 1, .items = 1, .begin = {0, 1}, .item_first_seen = {0}};
+  log.rows = {{ItemId{0}, 1, 0}};
+  const History history(log, kDay);
+  VariantFitter fitter(history, nullptr, {});
+  const auto failed =
+      fitter.fit({.slot = "ease", .family = "ease", .parameters = {{"regularization", -1}}}, {});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::config);
+  EXPECT_EQ(failed.error().message,
+            "models: ease.regularization: -1 is out of range; expected 0.01 to 1000000");
+}
+
+TEST(Tailor, LeavesOutACandidateThatCannotBeFitted) {
+  const World world;
+  const ScorePool pool = world.pool(30);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  FoldPoints general;
+  general.fill({.choice = {0, 0, 0}, .weight = {0.4f, 0.3f, 0.3f}});
+  TailorInput input{.pool = &pool, .slots = slots, .search = {.metric = kNdcg, .trials = 20}};
+  for (std::size_t c = 0; c < pool.cases(); ++c) {
+    input.cases.push_back(c);
+    input.fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  }
+  input.general = &general;
+  ErrorCode code = ErrorCode::invalid_argument;
+  input.fine_tuned = [&](double) -> Result<ScorePool> { return Error{code, "not finite"}; };
+  const auto tuning = tailor(input, {.strengths = {4}}, {});
+  ASSERT_TRUE(tuning) << tuning.error().message;
+  ASSERT_EQ(tuning->left_out.size(), 1u);
+  EXPECT_EQ(tuning->left_out[0].component, "fine_tuned, strength 4");
+  EXPECT_EQ(tuning->left_out[0].reason, "not finite");
+  EXPECT_EQ(tuning->tried.size(), TuningConfig{}.shrink.size());
+  code = ErrorCode::io;
+  EXPECT_FALSE(tailor(input, {.strengths = {4}}, {}));
 }
 
 TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {

@@ -15,6 +15,8 @@ namespace {
 
 using Specs = std::vector<VariantSpec>;
 
+constexpr std::size_t kStrengthsTried = 2;  // of fine-tuning, as TuningConfig has it by default
+
 // Every one of `parameters` with every half-life.
 Specs variants_of(const std::string& slot, const std::string& family,
                   const std::vector<double>& half_lives,
@@ -56,11 +58,13 @@ Json config_of(const VariantSpec& spec) {
   return config;
 }
 
-// The family's config with the variant's part of it.
+// The family's config with the variant's part of it. A wrong value of sartor.toml stops the run;
+// data that a model cannot be fitted to does not.
 template <HasFields Config>
 Result<Config> typed_config(const VariantSpec& spec) {
   Config config;
-  SARTOR_TRY(read_config(node_from_json(config_of(spec)), config, spec.slot));
+  const Status read = read_config(node_from_json(config_of(spec)), config, spec.family);
+  if (!read) return within("models", read.error());
   return config;
 }
 
@@ -118,14 +122,33 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
   return plan;
 }
 
+VariantPlan without(const VariantPlan& plan, const std::string& component) {
+  VariantPlan left;
+  for (const Slot& slot : plan.slots) {
+    Specs specs;
+    for (const std::size_t v : slot.variants) {
+      if (plan.variants[v].component() != component) specs.push_back(plan.variants[v]);
+    }
+    add_slot(left, std::move(specs));
+  }
+  return left;
+}
+
 bool can_be_fine_tuned(const VariantSpec& spec) {
   return is_of_gram(spec) || spec.family == "rerank";
 }
 
 Result<const Gram*> VariantFitter::gram(const Resources& resources) {
   if (!gram_) {
-    const GramConfig config{.weight_power = 0, .max_items = config_.max_items};
-    SARTOR_ASSIGN(Gram made, item_gram({.history = history_}, config, "item_knn, ease", resources));
+    // Held at once while segments are tuned: the Gram and each general EASE; a segment's Gram, the
+    // one pulled to it, and an EASE for each strength.
+    const std::size_t matrices = 3 + config_.ease_regularization.size() + kStrengthsTried;
+    const GramConfig config{.weight_power = 0,
+                            .max_items = config_.max_items,
+                            .max_bytes = config_.max_memory_mb * double{1 << 20},
+                            .matrices = static_cast<int>(matrices),
+                            .neighbours = config_.neighbours};
+    SARTOR_ASSIGN(Gram made, item_gram(input_, config, "item_knn, ease", resources));
     gram_ = std::make_shared<const Gram>(std::move(made));
   }
   return gram_.get();
@@ -151,7 +174,7 @@ Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resource
     SARTOR_ASSIGN(fitted, rerank({}, 0, "", components, resources));
   } else {
     SARTOR_ASSIGN(const Family* family, find_family(spec.family));
-    SARTOR_ASSIGN(fitted, family->fit({.history = history_}, config_of(base), resources));
+    SARTOR_ASSIGN(fitted, family->fit(input_, config_of(base), resources));
   }
   return fitted;
 }
@@ -174,8 +197,8 @@ Result<Shortlister> VariantFitter::shortlister(const RerankPlan& plan,
                             .weight = term.weight,
                             .half_life_days = normal_half_life(term.variant.half_life_days)});
   }
-  return make_shortlister(components, config, eligible_items(*history_),
-                          ItemFacts::make(*history_, plan.unit_days, plan.category));
+  return make_shortlister(components, config, eligible_items(*input_.history),
+                          ItemFacts::make(*input_.history, plan.unit_days, plan.category));
 }
 
 Result<ModelPtr> VariantFitter::rerank(std::span<const UserId> users, double strength,
@@ -208,7 +231,7 @@ Result<ModelPtr> VariantFitter::fit_for(std::span<const UserId> users, double st
   SARTOR_ASSIGN(const Gram* general, gram(resources));
   if (!segment_gram_ ||
       !std::equal(users.begin(), users.end(), segment_users_.begin(), segment_users_.end())) {
-    SARTOR_ASSIGN(Gram made, item_gram_of({.history = history_}, users, *general, resources));
+    SARTOR_ASSIGN(Gram made, item_gram_of(input_, users, *general, resources));
     segment_gram_ = std::make_shared<const Gram>(std::move(made));
     segment_users_.assign(users.begin(), users.end());
     pulled_.clear();

@@ -72,12 +72,27 @@ struct VariantPlan {
 // times (`timed`).
 VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed);
 
+// A component that could not be used, with all its half-lives, and why.
+struct LeftOut {
+  std::string component;  // VariantSpec::component()
+  std::string reason;
+
+  static constexpr auto fields() {
+    return std::make_tuple(Field{"component", &LeftOut::component, "what is left out"},
+                           Field{"reason", &LeftOut::reason, "why"});
+  }
+};
+
+// The plan without the variants of `component`, and without slots that are empty then.
+VariantPlan without(const VariantPlan& plan, const std::string& component);
+
 // Fits variants on one history. Not safe for use from several threads; each fit uses `resources`
 // inside.
 class VariantFitter {
  public:
-  VariantFitter(const History& history, const ModelsConfig& config)
-      : history_(&history), config_(config) {}
+  // `item_attributes` (one row per item) may be null; it must outlive the fitter, as the history.
+  VariantFitter(const History& history, const Table* item_attributes, const ModelsConfig& config)
+      : input_{.history = &history, .item_attributes = item_attributes}, config_(config) {}
 
   Result<ModelPtr> fit(const VariantSpec& spec, const Resources& resources);
 
@@ -109,7 +124,7 @@ class VariantFitter {
   Result<ModelPtr> from_gram(const Gram& gram, const VariantSpec& spec,
                              const Resources& resources) const;
 
-  const History* history_;
+  FitInput input_;
   ModelsConfig config_;
   std::shared_ptr<const Gram> gram_;
   std::shared_ptr<const Gram> segment_gram_;  // of the segment asked for last
