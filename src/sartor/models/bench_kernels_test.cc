@@ -72,7 +72,8 @@ TEST_F(Bench, NamesWhatIsWrong) {
   };
   EXPECT_THAT(message("eaze"), HasSubstr("did you mean 'ease'"));
   EXPECT_THAT(message("ease", {{"regularisation", 1}}), HasSubstr("regularization"));
-  EXPECT_THAT(message("item_knn", {{"similarity", "jaccard"}}), HasSubstr("expected 'cosine', 'asymmetric'"));
+  EXPECT_THAT(message("item_knn", {{"similarity", "jaccard"}}),
+              HasSubstr("expected 'cosine', 'asymmetric'"));
   write("indices", {0, 1, 0, 1, 2, 1, 2, 4, 2, 5, 0, 3, 1, 3, 4});
   EXPECT_THAT(message("ease"), HasSubstr("row 3 is not ascending within 0 to 4"));
   write("indptr", {0, 2, 5});

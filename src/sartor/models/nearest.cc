@@ -7,7 +7,8 @@
 // list; what it has for the others is put into buckets and handed over between rounds. Thresholds
 // are those of the round's beginning. That lets through more offers, never other lists. For the
 // same reason a round takes rows from all over the catalogue: among rare items similarity rises as
-// popularity falls, among popular ones the other way, so either order would offer nearly every pair.
+// popularity falls, among popular ones the other way, so either order would offer nearly every
+// pair.
 #include "sartor/models/nearest.h"
 
 #include <algorithm>
