@@ -10,7 +10,7 @@
 namespace sartor {
 namespace {
 
-constexpr const char* kFormat = "sartor catalogue 1";
+constexpr const char* kFormat = "sartor catalogue 2";
 
 Error bad(std::string message) { return {ErrorCode::bad_data, std::move(message)}; }
 
@@ -85,6 +85,43 @@ void add_history(TensorFile& file, const History& history) {
   file.add("history.time", std::span<const Time>(time));
 }
 
+// "history.context": as History::context_of, user after user; the words of key k in "context.<k>".
+void add_context(TensorFile& file, const History& history) {
+  std::vector<std::uint32_t> codes;
+  for (std::uint32_t u = 0; u < history.users(); ++u) {
+    const auto rows = history.context_of(UserId{u});
+    codes.insert(codes.end(), rows.begin(), rows.end());
+  }
+  std::vector<std::string> names;
+  for (const ContextKey& key : history.context_keys()) {
+    file.add_texts(fmt::format("context.{}", names.size()), key.words);
+    names.push_back(key.name);
+  }
+  file.add_texts("context.keys", names);
+  file.add("history.context", std::span<const std::uint32_t>(codes));
+}
+
+Result<std::vector<ContextKey>> read_context_keys(const TensorFile& file) {
+  SARTOR_ASSIGN(auto names, file.get_texts("context.keys"));
+  std::vector<ContextKey> keys;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    SARTOR_ASSIGN(auto words, file.get_texts(fmt::format("context.{}", k)));
+    keys.push_back({std::move(names[k]), std::move(words)});
+  }
+  return keys;
+}
+
+Status check_context(std::span<const std::uint32_t> codes, std::span<const ContextKey> keys,
+                     std::size_t rows) {
+  if (codes.size() != rows * keys.size()) return bad("history.context does not fit");
+  for (std::size_t at = 0; at < codes.size(); ++at) {
+    if (codes[at] != Column::kMissing && codes[at] >= keys[at % keys.size()].words.size()) {
+      return bad("history.context: a code without a word");
+    }
+  }
+  return {};
+}
+
 Result<Vocabulary> read_names(const TensorFile& file) {
   SARTOR_ASSIGN(auto names, file.get_texts("names"));
   const auto disorder = std::adjacent_find(names.begin(), names.end(), std::greater_equal<>());
@@ -123,6 +160,7 @@ Status write_catalogue(const CatalogueParts& parts, const std::string& users_pat
   users.set_meta("format", kFormat);
   users.add_texts("names", parts.users->names());
   add_history(users, *parts.history);
+  add_context(users, *parts.history);
   add_table(users, "features", parts.user_features ? *parts.user_features : Table{});
   SARTOR_TRY(users.write(users_path));
 
@@ -187,6 +225,9 @@ Result<Catalogue> Catalogue::open(const std::string& users_path, const std::stri
     if (catalogue.weight_.size() != n || catalogue.time_.size() != n) {
       return bad("history: tensors of different lengths");
     }
+    SARTOR_ASSIGN(catalogue.context_keys_, read_context_keys(users_file));
+    SARTOR_ASSIGN(catalogue.context_, users_file.get<std::uint32_t>("history.context"));
+    SARTOR_TRY(check_context(catalogue.context_, catalogue.context_keys_, n));
     return check_history(catalogue.begin_, catalogue.item_, catalogue.weight_, users,
                          catalogue.items_.size());
   };

@@ -41,6 +41,13 @@ class Catalogue {
 
   // The user's positives before as_of, oldest first.
   std::vector<Interaction> history_of(UserId user) const;
+  // Their context, as History::context_of; the codes are those of context_keys().
+  std::span<const std::uint32_t> context_of(UserId user) const {
+    const std::size_t keys = context_keys_.size();
+    const std::size_t from = begin_[user.index()] * keys;
+    return context_.subspan(from, begin_[user.index() + 1] * keys - from);
+  }
+  const std::vector<ContextKey>& context_keys() const { return context_keys_; }
   // The items seen before as_of, ascending.
   const std::vector<ItemId>& eligible() const { return eligible_; }
 
@@ -56,6 +63,8 @@ class Catalogue {
   std::span<const ItemId> item_;
   std::span<const float> weight_;
   std::span<const Time> time_;
+  std::vector<ContextKey> context_keys_;
+  std::span<const std::uint32_t> context_;
 };
 
 }  // namespace sartor

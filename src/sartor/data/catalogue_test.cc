@@ -20,7 +20,9 @@ struct World {
       .items = 3,
       .begin = {0, 3, 3},
       .rows = {{ItemId{0}, 1, kUntimed}, {ItemId{1}, 2, kDay}, {ItemId{2}, 1, 9 * kDay}},
-      .item_first_seen = {kUntimed, kDay, 9 * kDay}};
+      .item_first_seen = {kUntimed, kDay, 9 * kDay},
+      .context_keys = {{"page", {"cart", "home"}}},
+      .context = {1, Column::kMissing, 0}};
   History history{log, 5 * kDay};
   Table features{.rows = 2,
                  .columns = {{.name = "events", .numbers = {2, std::nan("")}},
@@ -55,6 +57,13 @@ TEST(Catalogue, ReadsBackWhatWasKnownAsOfItsMoment) {
   EXPECT_EQ(history[1].item, ItemId{1});
   EXPECT_EQ(history[1].weight, 2);
   EXPECT_TRUE(read->history_of(UserId{1}).empty());
+  ASSERT_EQ(read->context_keys().size(), 1u);
+  EXPECT_EQ(read->context_keys()[0].code("home"), 1u);
+  const auto context = read->context_of(UserId{0});
+  ASSERT_EQ(context.size(), 2u);
+  EXPECT_EQ(context[0], 1u);
+  EXPECT_EQ(context[1], Column::kMissing);
+  EXPECT_TRUE(read->context_of(UserId{1}).empty());
   const Column* events = read->user_features().find("events");
   ASSERT_NE(events, nullptr);
   EXPECT_EQ(events->numbers[0], 2);

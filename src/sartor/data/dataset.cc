@@ -1,7 +1,10 @@
 #include "sartor/data/dataset.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 
 namespace sartor {
@@ -26,6 +29,41 @@ const Column* Table::find(std::string_view name) const {
   return nullptr;
 }
 
+std::uint32_t ContextKey::code(std::string_view word) const {
+  const auto found = std::find(words.begin(), words.end(), word);
+  return found == words.end() ? Column::kMissing
+                              : static_cast<std::uint32_t>(found - words.begin());
+}
+
+namespace {
+
+// The codes of a context column by event, and their words; false if it has too many numbers.
+bool encode(const Column& column, ContextKey& key, std::vector<std::uint32_t>& codes) {
+  key.name = column.name;
+  if (column.is_text) {
+    key.words = column.words;
+    codes = column.codes;
+    return true;
+  }
+  std::vector<double> values;  // distinct, ascending
+  for (const double number : column.numbers) {
+    const auto at = std::lower_bound(values.begin(), values.end(), number);
+    if (std::isnan(number) || (at != values.end() && *at == number)) continue;
+    if (values.size() == kMostContextNumbers) return false;
+    values.insert(at, number);
+  }
+  for (const double value : values) key.words.push_back(fmt::format("{}", value));
+  codes.assign(column.numbers.size(), Column::kMissing);
+  for (std::size_t e = 0; e < codes.size(); ++e) {
+    if (std::isnan(column.numbers[e])) continue;
+    const auto at = std::lower_bound(values.begin(), values.end(), column.numbers[e]);
+    codes[e] = static_cast<std::uint32_t>(at - values.begin());
+  }
+  return true;
+}
+
+}  // namespace
+
 InteractionLog interaction_log(const Dataset& data) {
   const Events& events = data.events;
   InteractionLog log{.users = data.users.size(), .items = data.items.size()};
@@ -41,12 +79,24 @@ InteractionLog interaction_log(const Dataset& data) {
   const bool grouped = std::any_of(events.group.begin(), events.group.end(),
                                    [](std::uint32_t g) { return g != Column::kMissing; });
   if (grouped) log.group.resize(log.rows.size());
+  std::vector<std::vector<std::uint32_t>> codes;
+  for (const Column& column : events.context) {
+    ContextKey key;
+    std::vector<std::uint32_t> of_event;
+    if (!encode(column, key, of_event)) continue;
+    log.context_keys.push_back(std::move(key));
+    codes.push_back(std::move(of_event));
+  }
+  log.context.resize(log.rows.size() * codes.size());
   std::vector<std::size_t> next(log.begin.begin(), log.begin.end() - 1);
   for (std::size_t e = 0; e < events.size(); ++e) {  // events are in time order, so rows are
     if (events.weight[e] <= 0) continue;
     const std::size_t row = next[events.user[e].index()]++;
     log.rows[row] = {events.item[e], events.weight[e], events.time[e]};
     if (!log.group.empty()) log.group[row] = events.group[e];
+    for (std::size_t k = 0; k < codes.size(); ++k) {
+      log.context[row * codes.size() + k] = codes[k][e];
+    }
   }
   return log;
 }

@@ -101,6 +101,18 @@ struct Interaction {
   Time time;     // kUntimed where unknown
 };
 
+// What a context key of the events says, as codes: the words of a text column; of a number column
+// its distinct values, ascending and written out, if there are no more than kMostContextNumbers
+// (a column with more is measured, not named, and left out).
+struct ContextKey {
+  std::string name;
+  std::vector<std::string> words;
+
+  // Column::kMissing if the word is unknown.
+  std::uint32_t code(std::string_view word) const;
+};
+inline constexpr std::size_t kMostContextNumbers = 64;
+
 // All positives of a dataset by user (row u is rows[begin[u]] … rows[begin[u + 1]]), each row in
 // time order.
 struct InteractionLog {
@@ -111,6 +123,8 @@ struct InteractionLog {
   std::vector<Time> item_first_seen;  // per item, over events of any type; max() if never seen
   // Of each row, its basket or session as in Events; empty where nobody knows any.
   std::vector<std::uint32_t> group;
+  std::vector<ContextKey> context_keys;
+  std::vector<std::uint32_t> context;  // of rows[r]: one code per key from r * context_keys.size()
 };
 
 InteractionLog interaction_log(const Dataset& data);
@@ -137,6 +151,13 @@ class History {
     const std::uint32_t* groups = log_->group.data();
     return {groups + log_->begin[user.index()], groups + end_[user.index()]};
   }
+  // Their context, likewise: one code per key (Column::kMissing is missing) for each interaction.
+  std::span<const std::uint32_t> context_of(UserId user) const {
+    const std::uint32_t* codes = log_->context.data();
+    const std::size_t keys = log_->context_keys.size();
+    return {codes + log_->begin[user.index()] * keys, codes + end_[user.index()] * keys};
+  }
+  std::span<const ContextKey> context_keys() const { return log_->context_keys; }
   // Whether an event of any type named the item before as_of: only such items may be recommended.
   bool seen(ItemId item) const { return first_seen(item) < as_of_; }
   // Over events of any type; may lie at or after as_of.

@@ -15,6 +15,9 @@ struct Query {
   UserId user = kNoUser;  // kNoUser: somebody never seen
   Time as_of = 0;
   std::span<const Interaction> history;  // before as_of, oldest first; untimed ones first
+  // The context of the moment, one code per key of InteractionLog::context_keys; where it is not
+  // known, that of each interaction of the history, one after the other; or empty.
+  std::span<const std::uint32_t> context;
 };
 
 // The cases of one window, sorted by user: one per user with at least one target.

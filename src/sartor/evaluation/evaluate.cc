@@ -69,7 +69,10 @@ std::vector<ItemId> eligible_items(const History& history) {
 
 Query query_of(const Cases& cases, std::size_t c, const History& history) {
   const UserId user = cases.users[c];
-  return {.user = user, .as_of = cases.as_of, .history = history.of(user)};
+  return {.user = user,
+          .as_of = cases.as_of,
+          .history = history.of(user),
+          .context = history.context_of(user)};
 }
 
 std::span<const double> Evaluation::of(const Metric& metric) const {

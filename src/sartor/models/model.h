@@ -60,7 +60,7 @@ struct FitInput {
   // How much each user's interactions count, one per user, finite and not negative; empty: all 1.
   // `fine_tuned` raises a segment's users.
   std::span<const float> user_weights;
-  // Dataset::item_attributes, one row per item; null: nothing is known of items.
+  // What is known of the items, one row per item; null: nothing.
   const Table* item_attributes = nullptr;
 
   float weight_of(std::size_t user) const {

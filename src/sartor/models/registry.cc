@@ -9,12 +9,16 @@
 #include "sartor/models/als.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/content.h"
+#include "sartor/models/context_popularity.h"
 #include "sartor/models/covisitation.h"
+#include "sartor/models/due_again.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/item_knn.h"
+#include "sartor/models/new_items.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
 #include "sartor/models/rerank.h"
+#include "sartor/models/trend.h"
 
 namespace sartor {
 namespace {
@@ -57,8 +61,15 @@ constexpr Family family_row(std::string_view name, std::string_view help) {
 constexpr Family kFamilies[] = {
     family_row<PopularityConfig, fit_popularity, load_popularity>(
         "popularity", "what everybody takes, the recent counting more"),
+    family_row<TrendConfig, fit_trend, load_trend>("trend", "items that are rising"),
+    family_row<NewItemsConfig, fit_new_items, load_new_items>(
+        "new_items", "interactions per day since an item was first seen, with a prior"),
+    family_row<ContextPopularityConfig, fit_context_popularity, load_context_popularity>(
+        "context_popularity", "what everybody takes in this context, hour or category"),
     family_row<OwnHistoryConfig, fit_own_history, load_own_history>(
         "own_history", "what the user took before, the recent counting more"),
+    family_row<DueAgainConfig, fit_due_again, load_due_again>(
+        "due_again", "own items by the chance that they are taken again soon"),
     family_row<ItemKnnConfig, fit_item_knn, load_item_knn>(
         "item_knn", "items that the same users take: cosine, BM25, TF-IDF"),
     family_row<CovisitationConfig, fit_covisitation, load_covisitation>(

@@ -102,6 +102,15 @@ inline Table facts_of_tastes(std::uint32_t items) {
            number_column("price", std::move(price))}};
 }
 
+// The log of tests/reference/popularity_family.py: five users, six items, 60 rows in 97 days.
+inline InteractionLog reference_log() {
+  std::vector<Taken> rows;
+  for (std::uint32_t k = 0; k < 60; ++k) {
+    rows.push_back({k * 7 % 5, k * k / 7 % 6, (k * 37 % 97) * kDay + kDay / 4});
+  }
+  return make_log(5, 6, rows);
+}
+
 inline std::vector<float> scores_of(const Model& model, const Query& query, std::size_t items) {
   std::vector<float> out(items, std::numeric_limits<float>::quiet_NaN());
   model.score(query, out);

@@ -68,7 +68,7 @@ bool scores_of(const Model& model, const Query& query, std::span<const ItemId> a
 // Scores by the segment's model, or by general with the reason in answer.fallback.
 void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
            std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, bundle.catalogue.as_of(), visitor.history};
+  const Query query{visitor.user, bundle.catalogue.as_of(), visitor.history, visitor.context};
   const ModelPtr& model = bundle.segment_models[visitor.segment];
   if (model == nullptr) {
     answer.fallback = "model_unavailable";

@@ -12,6 +12,7 @@
 
 #include "sartor/base/test_place.h"
 #include "sartor/serving/test_bundle.h"
+#include "sartor/serving/visitor.h"
 
 namespace sartor {
 namespace {
@@ -47,6 +48,22 @@ RecommendAnswer ask(const Shared& recommender, const RecommendRequest& request) 
   auto answer = recommender->recommend(request);
   EXPECT_TRUE(answer) << answer.error().message;
   return answer ? *answer : RecommendAnswer{};
+}
+
+TEST_F(Serving, TellsModelsTheContextOfTheRequestOrOfTheHistory) {
+  ASSERT_TRUE(write_test_bundle(folder_, {}));
+  const auto bundle = load_bundle(folder_);
+  ASSERT_TRUE(bundle) << bundle.error().message;
+  const auto context = [&](const RecommendRequest& request) {
+    return visitor_of(**bundle, request)->context;
+  };
+  EXPECT_EQ(context({.user = "002"}), std::vector<std::uint32_t>(5, 0)) << "five teas by phone";
+  EXPECT_EQ(context({.user = "002", .context = {{"device", "tablet"}}}),
+            std::vector<std::uint32_t>{1});
+  EXPECT_EQ(context({.context = {{"device", "fridge"}}}),
+            std::vector<std::uint32_t>{Column::kMissing});
+  EXPECT_TRUE(context({.user = "new"}).empty());
+  EXPECT_TRUE(context({.user = "002", .history = {"tea-0"}}).empty());
 }
 
 TEST_F(Serving, OffersAKnownUserTheOneTeaThatIsMissing) {

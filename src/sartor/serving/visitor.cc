@@ -109,6 +109,19 @@ void add_embedding(const Embedding& embedding, std::span<const Interaction> hist
   }
 }
 
+// The request's context as the models know it, or empty where it names none of their keys.
+std::vector<std::uint32_t> moment_of(const Bundle& bundle,
+                                     const std::map<std::string, std::string>& context) {
+  std::vector<std::uint32_t> codes;
+  bool any = false;
+  for (const ContextKey& key : bundle.catalogue.context_keys()) {
+    const auto given = context.find(key.name);
+    codes.push_back(given == context.end() ? Column::kMissing : key.code(given->second));
+    any |= given != context.end();
+  }
+  return any ? codes : std::vector<std::uint32_t>();
+}
+
 Result<std::uint32_t> segment_of(const Bundle& bundle, const Table& row) {
   SARTOR_ASSIGN(const auto segments, bundle.segmentation.assign(row));
   return segments.at(0);
@@ -137,9 +150,14 @@ Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request
   const std::uint32_t user =
       request.user ? bundle.catalogue.users().find(*request.user) : Vocabulary::kNone;
   Visitor visitor;
+  visitor.context = moment_of(bundle, request.context);
   if (user != Vocabulary::kNone && request.history.empty()) {
     visitor.user = UserId{user};
     visitor.history = bundle.catalogue.history_of(visitor.user);
+    if (visitor.context.empty()) {
+      const auto known = bundle.catalogue.context_of(visitor.user);
+      visitor.context.assign(known.begin(), known.end());
+    }
     visitor.segment = bundle.user_segment[user];
     if (request.context.empty()) return visitor;
     Table row = one_row(bundle.catalogue.user_features(), user);

@@ -13,6 +13,8 @@ namespace sartor {
 struct Visitor {
   UserId user;                       // kNoUser for a stranger, and where a history was given
   std::vector<Interaction> history;  // oldest first
+  // As Query::context: the request's, if it names one of the catalogue's keys; else the history's.
+  std::vector<std::uint32_t> context;
   std::uint32_t segment = 0;
 };
 
