@@ -122,6 +122,8 @@ class History {
   std::size_t users() const { return log_->users; }
   std::size_t items() const { return log_->items; }
   Time as_of() const { return as_of_; }
+  // The same log as it was known at another moment.
+  History moved_to(Time as_of) const { return History(*log_, as_of); }
   std::size_t size() const { return size_; }  // interactions before as_of
 
   // The user's interactions before as_of, oldest first.

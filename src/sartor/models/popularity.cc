@@ -20,6 +20,12 @@ struct Counts {
   Array<float> untimed;  // per item
 };
 
+struct Dated {
+  double age_days;
+  double weight;
+};
+Counts later_counts(const Counts& before, double days, std::span<const std::vector<Dated>> news);
+
 class Popularity final : public Model {
  public:
   Popularity(Counts counts, PopularityConfig config)
@@ -46,6 +52,16 @@ class Popularity final : public Model {
     return std::make_shared<Popularity>(counts_, PopularityConfig{.half_life_days = days});
   }
 
+  ModelPtr advanced(const History& before, const History& now) const override {
+    std::vector<std::vector<Dated>> news(scores_.size());
+    for (std::uint32_t u = 0; u < now.users(); ++u) {
+      for (const Interaction& row : now.of(UserId{u}).subspan(before.of(UserId{u}).size()))
+        news[row.item.index()].push_back({days_between(row.time, now.as_of()), row.weight});
+    }
+    const double days = days_between(before.as_of(), now.as_of());
+    return std::make_shared<Popularity>(later_counts(counts_, days, news), config_);
+  }
+
   Status save(TensorFile& out) const override {
     save_config(out, kFamily, config_);
     out.add("begin", counts_.begin.span());
@@ -66,11 +82,6 @@ class Popularity final : public Model {
   std::vector<float> scores_;
 };
 
-struct Dated {
-  double age_days;
-  double weight;
-};
-
 // Sorts one item's interactions by age and merges those of the same hour, in place.
 std::size_t merge_hours(std::span<Dated> rows) {
   std::stable_sort(rows.begin(), rows.end(),
@@ -87,6 +98,27 @@ std::size_t merge_hours(std::span<Dated> rows) {
     if (sum.weight > 0) rows[n++] = {sum.age_days / sum.weight, sum.weight};
   }
   return n;
+}
+
+// `before`, older by `days`, behind what came since.
+Counts later_counts(const Counts& before, double days, std::span<const std::vector<Dated>> news) {
+  std::vector<std::uint64_t> begin = {0};
+  std::vector<float> ages;
+  std::vector<float> weights;
+  for (std::size_t i = 0; i < news.size(); ++i) {
+    std::vector<Dated> recent = news[i];
+    recent.resize(merge_hours(recent));
+    for (const Dated& row : recent) {
+      ages.push_back(static_cast<float>(row.age_days));
+      weights.push_back(static_cast<float>(row.weight));
+    }
+    for (std::size_t at = before.begin[i]; at < before.begin[i + 1]; ++at) {
+      ages.push_back(static_cast<float>(before.age_days[at] + days));
+      weights.push_back(before.weight[at]);
+    }
+    begin.push_back(ages.size());
+  }
+  return {std::move(begin), std::move(ages), std::move(weights), before.untimed};
 }
 
 // The timed interactions by item, and the untimed ones' sums.
