@@ -44,6 +44,7 @@ constexpr auto kWarnings = std::to_array<Words>({
     {"guard_hopeless", "With so few users the guard cannot pass, whatever the model does."},
     {"users_overlap",
      "Many users are in validate and confirm alike; gate.users = \"disjoint\" would be safer."},
+    {"cases_thinned", "There were more moments to judge than evaluation.max_cases."},
     {"segmentation", ""},
     {"looks", "This confirm window was looked at before; each further look is paid for."},
 });
