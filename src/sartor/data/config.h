@@ -229,7 +229,8 @@ struct SplitConfig {
               "windows as long as validate and before it, whose cases weights and trees are fitted "
               "on, as far as the log reaches"},
         Field{"cases", &SplitConfig::cases,
-              "window: one case per user with a positive in the window, as of its start"});
+              "window: one case per user with a positive in the window, as of its start; next: one "
+              "per positive event, as of that event"});
   }
 };
 

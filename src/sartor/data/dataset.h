@@ -138,6 +138,8 @@ class History {
   std::size_t users() const { return log_->users; }
   std::size_t items() const { return log_->items; }
   Time as_of() const { return as_of_; }
+  // The same log as it was known at another moment.
+  History moved_to(Time as_of) const { return History(*log_, as_of); }
   std::size_t size() const { return size_; }  // interactions before as_of
 
   // The user's interactions before as_of, oldest first.
@@ -156,6 +158,13 @@ class History {
     const std::uint32_t* codes = log_->context.data();
     const std::size_t keys = log_->context_keys.size();
     return {codes + log_->begin[user.index()] * keys, codes + end_[user.index()] * keys};
+  }
+  // The same of some of the log's own rows.
+  std::span<const std::uint32_t> context_of(std::span<const Interaction> rows) const {
+    const std::size_t keys = log_->context_keys.size();
+    if (rows.empty() || keys == 0) return {};
+    const auto first = static_cast<std::size_t>(rows.data() - log_->rows.data());
+    return {log_->context.data() + first * keys, rows.size() * keys};
   }
   std::span<const ContextKey> context_keys() const { return log_->context_keys; }
   // Whether an event of any type named the item before as_of: only such items may be recommended.

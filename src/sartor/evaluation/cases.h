@@ -20,14 +20,22 @@ struct Query {
   std::span<const std::uint32_t> context;
 };
 
-// The cases of one window, sorted by user: one per user with at least one target.
+// What is known at a case of its own moment.
+struct Moment {
+  Time as_of = 0;
+  std::span<const Interaction> history;  // into the log that the cases were made from
+};
+
+// The cases of one window, sorted by user and, within a user, by time.
 struct Cases {
-  Time as_of = 0;  // all cases of a window are as of its start
-  std::vector<UserId> users;
+  Time as_of = 0;                         // the window's start
+  std::vector<UserId> users;              // of each case
+  std::vector<Moment> moments;            // of each case; empty: all are as of the window's start
   std::vector<std::size_t> target_begin;  // cases + 1
   std::vector<ItemId> targets;            // distinct, ascending within a case
   std::size_t left_out_targets = 0;       // distinct targets of new items, which are not eligible
   std::size_t left_out_users = 0;         // users with no target but such
+  std::size_t thinned_from = 0;           // how many there were before they were thinned; 0: all
 
   std::size_t size() const { return users.size(); }
   std::span<const ItemId> targets_of(std::size_t c) const {
@@ -42,11 +50,41 @@ struct Cases {
 Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
                    bool count_new_items);
 
+// One case per positive event in `window`, as of that event: its item is the target, and whatever
+// the user did at an earlier moment is the history, the window's own earlier events included. Takes
+// of one item at one moment are one case. An item seen before the event by nobody is a new item, as
+// above; without `repeat` what the user took before is no target. `log` must outlive the cases.
+Cases next_cases(const InteractionLog& log, const Window& window, bool repeat,
+                 bool count_new_items);
+
+// Where each user's cases begin, and at the end their number. "User u of the cases" is the one
+// whose cases begin at [u].
+std::vector<std::size_t> user_begins(const Cases& cases);
+// Each user once, ascending.
+std::vector<UserId> distinct_users(const Cases& cases);
+// One value per user: the mean over the user's cases.
+std::vector<double> per_user(const Cases& cases, std::span<const double> values);
+
 // The mean over users of the mean over each user's cases; NaN values are left out, and so are users
 // who have no other. NaN if nothing is left.
 double mean_over_users(const Cases& cases, std::span<const double> values);
 
 // The cases at `positions`, in their order.
 Cases subset(const Cases& cases, std::span<const std::size_t> positions);
+// All cases of some users of the cases, in their order.
+Cases cases_of_users(const Cases& cases, std::span<const std::size_t> users);
+
+// Cases between two moments at which models are brought up to date. All are as of `as_of` or later.
+struct CasesInTime {
+  Time as_of = 0;
+  std::vector<std::size_t> cases;  // positions
+};
+
+// In time order: one part with all cases where they share a moment, else kRefreshes of about the
+// same size.
+inline constexpr std::size_t kRefreshes = 24;
+std::vector<CasesInTime> in_time(const Cases& cases);
+// What is known at a part, where `history` is as of the window's start.
+History history_at(const CasesInTime& part, const Cases& cases, const History& history);
 
 }  // namespace sartor

@@ -21,6 +21,19 @@ struct Candidate {
   }
 };
 
+// Without `repeat` not what the query's history holds; `kept` is the room for what is left.
+std::span<const ItemId> may_list(std::span<const ItemId> eligible, const Query& query, bool repeat,
+                                 std::vector<ItemId>& kept) {
+  if (repeat || query.history.empty()) return eligible;
+  std::vector<ItemId> taken;
+  for (const Interaction& row : query.history) taken.push_back(row.item);
+  std::sort(taken.begin(), taken.end());
+  kept.clear();
+  std::set_difference(eligible.begin(), eligible.end(), taken.begin(), taken.end(),
+                      std::back_inserter(kept));
+  return kept;
+}
+
 std::string trec_name(const std::string& name) {
   std::string out;
   for (const char c : name) {
@@ -69,6 +82,13 @@ std::vector<ItemId> eligible_items(const History& history) {
 
 Query query_of(const Cases& cases, std::size_t c, const History& history) {
   const UserId user = cases.users[c];
+  if (!cases.moments.empty()) {
+    const Moment& moment = cases.moments[c];
+    return {.user = user,
+            .as_of = moment.as_of,
+            .history = moment.history,
+            .context = history.context_of(moment.history)};
+  }
   return {.user = user,
           .as_of = cases.as_of,
           .history = history.of(user),
@@ -90,40 +110,42 @@ double Evaluation::mean(const Metric& metric) const {
 
 Result<Evaluation> evaluate(const Cases& cases, const History& history, const Scorer& scorer,
                             const EvaluateOptions& options, const Resources& resources) {
+  return evaluate_in_time(
+      cases, history, [&](const History&) { return scorer; }, options, resources);
+}
+
+Result<Evaluation> evaluate_in_time(const Cases& cases, const History& history,
+                                    const ScorerAt& scorer_at, const EvaluateOptions& options,
+                                    const Resources& resources) {
   Evaluation result{.metrics = options.metrics, .depth = options.depth};
   for (const Metric& metric : options.metrics) result.depth = std::max(result.depth, metric.k);
   result.values.assign(options.metrics.size(), std::vector<double>(cases.size()));
   result.lists.assign(cases.size() * result.depth, kNoItem);
-  const std::vector<ItemId> eligible = eligible_items(history);
-
-  SARTOR_TRY(parallel_for(
-      resources, cases.size(), kCasesPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        std::vector<float> scores(history.items());
-        std::vector<ItemId> allowed;
-        std::vector<ItemId> list;
-        for (std::size_t c = begin; c < end; ++c) {
-          const Query query = query_of(cases, c, history);
-          scorer(c, query, scores);
-          std::span<const ItemId> may_list = eligible;
-          if (!options.repeat && !query.history.empty()) {
-            std::vector<ItemId> taken;
-            for (const Interaction& row : query.history) taken.push_back(row.item);
-            std::sort(taken.begin(), taken.end());
-            allowed.clear();
-            std::set_difference(eligible.begin(), eligible.end(), taken.begin(), taken.end(),
-                                std::back_inserter(allowed));
-            may_list = allowed;
+  for (const CasesInTime& part : in_time(cases)) {
+    const History now = history_at(part, cases, history);
+    const Scorer scorer = scorer_at(now);
+    const std::vector<ItemId> eligible = eligible_items(now);
+    SARTOR_TRY(parallel_for(
+        resources, part.cases.size(), kCasesPerBlock,
+        [&](std::size_t begin, std::size_t end) -> Status {
+          std::vector<float> scores(history.items());
+          std::vector<ItemId> allowed;
+          std::vector<ItemId> list;
+          for (std::size_t i = begin; i < end; ++i) {
+            const std::size_t c = part.cases[i];
+            const Query query = query_of(cases, c, history);
+            scorer(c, query, scores);
+            top_k(scores, may_list(eligible, query, options.repeat, allowed), result.depth, list);
+            std::copy(list.begin(), list.end(),
+                      result.lists.begin() + static_cast<std::ptrdiff_t>(c * result.depth));
+            for (std::size_t m = 0; m < options.metrics.size(); ++m) {
+              result.values[m][c] = metric_value(options.metrics[m], list, cases.targets_of(c));
+            }
           }
-          top_k(scores, may_list, result.depth, list);
-          std::copy(list.begin(), list.end(),
-                    result.lists.begin() + static_cast<std::ptrdiff_t>(c * result.depth));
-          for (std::size_t m = 0; m < options.metrics.size(); ++m) {
-            result.values[m][c] = metric_value(options.metrics[m], list, cases.targets_of(c));
-          }
-        }
-        resources.advance(end - begin);
-        return {};
-      }));
+          resources.advance(end - begin);
+          return {};
+        }));
+  }
   return result;
 }
 
@@ -140,7 +162,11 @@ double coverage(const Evaluation& evaluation, std::size_t k, std::size_t eligibl
 }
 
 std::string case_name(const Cases& cases, std::size_t c, const Dataset& data) {
-  return trec_name(data.users.name(cases.users[c].index()));
+  std::string name = trec_name(data.users.name(cases.users[c].index()));
+  if (cases.moments.empty()) return name;
+  std::size_t first = c;
+  while (first > 0 && cases.users[first - 1] == cases.users[c]) --first;
+  return fmt::format("{}#{}", name, c - first + 1);
 }
 
 std::string trec_run(const Evaluation& evaluation, const Cases& cases, const Dataset& data,

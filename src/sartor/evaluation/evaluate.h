@@ -29,6 +29,10 @@ Query query_of(const Cases& cases, std::size_t c, const History& history);
 
 inline constexpr ItemId kNoItem{};  // no place in a list that is shorter than its depth
 
+// Makes the scorer for cases as of `now` or later; called one moment after the other, in time
+// order.
+using ScorerAt = std::function<Scorer(const History& now)>;
+
 struct EvaluateOptions {
   std::vector<Metric> metrics;
   bool repeat = false;     // else items of the user's own history are not listed
@@ -49,11 +53,17 @@ struct Evaluation {
 Result<Evaluation> evaluate(const Cases& cases, const History& history, const Scorer& scorer,
                             const EvaluateOptions& options, const Resources& resources);
 
+// The same where cases have moments of their own: what may be listed, and the scorer, are brought
+// up to date at kRefreshes moments of the window (in_time), and are never ahead of a case.
+Result<Evaluation> evaluate_in_time(const Cases& cases, const History& history,
+                                    const ScorerAt& scorer_at, const EvaluateOptions& options,
+                                    const Resources& resources);
+
 // Share of `eligible` items that stand in at least one list, cut at `k`.
 double coverage(const Evaluation& evaluation, std::size_t k, std::size_t eligible);
 
-// A case's name in TREC files: its user's. There, and for items, blanks, control characters, # and
-// % are written like %20, for fields end at blanks.
+// A case's name in TREC files: its user's, and #1, #2, … where a user may have several. There, and
+// for items, blanks, control characters, # and % are written like %20, for fields end at blanks.
 std::string case_name(const Cases& cases, std::size_t c, const Dataset& data);
 
 // TREC files: `run` lines "case Q0 item rank score tag" with score = depth - rank, and `qrels`

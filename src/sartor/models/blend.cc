@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sartor/base/text.h"
+#include "sartor/evaluation/evaluate.h"
 #include "sartor/models/array.h"
 #include "sartor/models/decay.h"
 #include "sartor/models/saved_config.h"
@@ -43,6 +44,12 @@ class Blend final : public Model {
       if (config_.parts[p].weight != 0 && parts_[p]->knows(query)) return true;
     }
     return false;
+  }
+
+  ModelPtr advanced(const History& before, const History& now) const override {
+    std::vector<ModelPtr> parts;
+    for (const ModelPtr& part : parts_) parts.push_back(sartor::advanced(part, before, now));
+    return std::make_shared<Blend>(std::move(parts), config_, eligible_items(now));
   }
 
   Status save(TensorFile& out) const override {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "sartor/base/test_place.h"
+#include "sartor/evaluation/evaluate.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
 #include "sartor/models/registry.h"
@@ -78,6 +79,35 @@ TEST_F(BlendOf, LeavesOutWhatDoesNotKnowTheUser) {
   const auto own = make_blend(components, {{{"own", 5}}}, kEligible);
   const auto guess = scores_of(**own, stranger, 4);
   EXPECT_GT(guess[1], guess[0]);
+}
+
+// Fitted at day 50 and brought up to day 61: advanced parts, over what may be listed then. What is
+// planted later changes nothing.
+TEST(Blend, AdvancedIsABlendOfAdvancedPartsOverWhatIsKnownThen) {
+  const auto moved_scores = [](const InteractionLog& log) {
+    const History before(log, 50 * kDay);
+    const History now(log, 61 * kDay);
+    const FitInput input{.history = &before};
+    ModelMap components = {{"popularity", *fit_popularity(input, {.half_life_days = 7}, {})},
+                           {"own", *fit_own_history(input, {.half_life_days = 30}, {})}};
+    const BlendConfig config{{{"own", 1}, {"popularity", 2}}};
+    const auto blend = make_blend(components, config, eligible_items(before));
+    const Query query{.user = UserId{3}, .as_of = now.as_of(), .history = now.of(UserId{3})};
+    const auto scores = scores_of(*advanced(*blend, before, now), query, log.items);
+    for (auto& [name, model] : components) model = advanced(model, before, now);
+    const auto expected = make_blend(components, config, eligible_items(now));
+    EXPECT_EQ(scores, scores_of(**expected, query, log.items));
+    EXPECT_NE(scores, scores_of(**blend, query, log.items));
+    return scores;
+  };
+  InteractionLog log = tastes(60, 30, 4);
+  log.item_first_seen[7] = 55 * kDay;  // by an event that is not a positive
+  const auto scores = moved_scores(log);
+  EXPECT_GT(scores[7], kNotEligible);
+  for (Interaction& row : log.rows) {
+    if (row.time != kUntimed && row.time >= 61 * kDay) row.item = ItemId{2};
+  }
+  EXPECT_EQ(moved_scores(log), scores);
 }
 
 TEST_F(BlendOf, NamesWhatIsWrong) {

@@ -79,6 +79,31 @@ std::vector<double> ItemCounts::decayed_sums(double half_life_days) const {
   return sums;
 }
 
+ItemCounts ItemCounts::advanced(const History& before, const History& now) const {
+  std::vector<std::vector<Dated>> news(items());
+  for (std::uint32_t u = 0; u < now.users(); ++u) {
+    for (const Interaction& row : now.of(UserId{u}).subspan(before.of(UserId{u}).size()))
+      news[row.item.index()].push_back({days_between(row.time, now.as_of()), row.weight});
+  }
+  const double days = days_between(before.as_of(), now.as_of());
+  std::vector<std::uint64_t> begins = {0};
+  std::vector<float> ages;
+  std::vector<float> weights;
+  for (std::size_t i = 0; i < news.size(); ++i) {
+    const std::size_t recent = merge_hours(news[i]);
+    for (std::size_t k = 0; k < recent; ++k) {
+      ages.push_back(static_cast<float>(news[i][k].age_days));
+      weights.push_back(static_cast<float>(news[i][k].weight));
+    }
+    for (std::size_t at = begin[i]; at < begin[i + 1]; ++at) {
+      ages.push_back(static_cast<float>(age_days[at] + days));
+      weights.push_back(weight[at]);
+    }
+    begins.push_back(ages.size());
+  }
+  return {std::move(begins), std::move(ages), std::move(weights), untimed};
+}
+
 void ItemCounts::save(TensorFile& out) const {
   out.add("begin", begin.span());
   out.add("age_days", age_days.span());

@@ -30,6 +30,9 @@ struct ItemCounts {
   // decay, or where nothing has a time.
   std::vector<double> decayed_sums(double half_life_days) const;
 
+  // The same as of `now`, with what came since `before`, which they are as of; users weigh 1.
+  ItemCounts advanced(const History& before, const History& now) const;
+
   void save(TensorFile& out) const;
   static Result<ItemCounts> load(const TensorFile& file);
 };

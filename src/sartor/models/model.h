@@ -44,6 +44,14 @@ class Model {
   // history, popularity): shares everything heavy, refits nothing. Null where there is none.
   virtual std::shared_ptr<const Model> with_half_life(double /*days*/) const { return nullptr; }
 
+  // The model, fitted on `before`, with what is cheap to know at `now`, a later moment of the same
+  // log: popularity, the items that may be listed. Heavy parts stay as fitted; what comes with a
+  // query is up to date anyway. Null where nothing changes.
+  virtual std::shared_ptr<const Model> advanced(const History& /*before*/,
+                                                const History& /*now*/) const {
+    return nullptr;
+  }
+
   // Everything score() needs, as tensors plus a small JSON of the config. load_model() of the
   // registry reads it back.
   virtual Status save(TensorFile& out) const = 0;
@@ -52,6 +60,13 @@ class Model {
 };
 
 using ModelPtr = std::shared_ptr<const Model>;
+// `model` at `now`, where that differs; itself otherwise.
+inline ModelPtr advanced(const ModelPtr& model, const History& before, const History& now) {
+  if (now.as_of() == before.as_of()) return model;
+  ModelPtr moved = model->advanced(before, now);
+  return moved == nullptr ? model : moved;
+}
+
 using ModelMap = std::map<std::string, ModelPtr>;  // components by name
 
 // What a model learns from, beside its own config.

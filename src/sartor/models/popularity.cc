@@ -28,6 +28,10 @@ class Popularity final : public Model {
     return std::make_shared<Popularity>(counts_, PopularityConfig{.half_life_days = days});
   }
 
+  ModelPtr advanced(const History& before, const History& now) const override {
+    return std::make_shared<Popularity>(counts_.advanced(before, now), config_);
+  }
+
   Status save(TensorFile& out) const override {
     save_config(out, kFamily, config_);
     counts_.save(out);

@@ -48,6 +48,23 @@ TEST(Popularity, WithoutDecayCountsWhatHasNoTime) {
   }
 }
 
+TEST(Popularity, AdvancedIsAFitAtTheLaterMoment) {
+  const InteractionLog log = tastes(60, 30, 4);
+  const History before(log, 50 * kDay);
+  const History now(log, 61 * kDay + 5 * kHour);
+  ASSERT_GT(now.size(), before.size() + 10);
+  const auto early = fit_popularity({.history = &before}, {.half_life_days = 7}, {});
+  const auto late = fit_popularity({.history = &now}, {.half_life_days = 7}, {});
+  const ModelPtr moved = advanced(*early, before, now);
+  for (const double days : {0.5, 7.0, kNoDecayDays}) {
+    const auto got = scores_of(*moved->with_half_life(days), {}, 30);
+    const auto expected = scores_of(*(*late)->with_half_life(days), {}, 30);
+    for (std::size_t i = 0; i < 30; ++i)
+      EXPECT_NEAR(got[i], expected[i], 0.03 * expected[i]) << i;  // an hour of half a day
+  }
+  EXPECT_EQ(advanced(*early, before, before), *early);
+}
+
 TEST(Popularity, AnotherHalfLifeIsAnotherFit) {
   const InteractionLog log = tastes(60, 30, 4);
   const History history(log, 90 * kDay);

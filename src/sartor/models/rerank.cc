@@ -80,6 +80,42 @@ std::vector<std::string> part_names(const RerankConfig& config) {
   return names;
 }
 
+// Appends the rows of the cases at `positions`.
+Status append_rows(const Shortlister& shortlister, const Cases& cases,
+                   std::span<const std::size_t> positions, const History& history,
+                   std::size_t depth, const Resources& resources, TreeRows& rows) {
+  const std::size_t blocks = (positions.size() + kCasesPerBlock - 1) / kCasesPerBlock;
+  std::vector<TreeRows> parts(blocks);
+  SARTOR_TRY(parallel_for(resources, positions.size(), kCasesPerBlock,
+                          [&](std::size_t begin, std::size_t end) -> Status {
+                            TreeRows& part = parts[begin / kCasesPerBlock];
+                            part.features = rows.features;
+                            ListMaker maker(shortlister);
+                            for (std::size_t i = begin; i < end; ++i) {
+                              const std::size_t c = positions[i];
+                              const auto list = maker.list(query_of(cases, c, history), depth);
+                              const auto targets = cases.targets_of(c);
+                              const auto is_target = [&](ItemId item) {
+                                return std::binary_search(targets.begin(), targets.end(), item);
+                              };
+                              if (std::none_of(list.begin(), list.end(), is_target))
+                                continue;  // teaches no order
+                              for (std::size_t r = 0; r < list.size(); ++r) {
+                                maker.add_features(r, part.x);
+                                part.label.push_back(is_target(list[r]) ? 1.0f : 0.0f);
+                              }
+                              part.in_case.push_back(static_cast<std::int32_t>(list.size()));
+                            }
+                            resources.advance(end - begin);
+                            return {};
+                          }));
+  for (TreeRows& part : parts) {
+    rows.append(part);
+    part = {};
+  }
+  return {};
+}
+
 class Reranker final : public Model {
  public:
   Reranker(Shortlister shortlister, Trees trees)
@@ -118,6 +154,10 @@ class Reranker final : public Model {
                        [&](const ModelPtr& part) { return part->knows(query); });
   }
 
+  ModelPtr advanced(const History& before, const History& now) const override {
+    return std::make_shared<Reranker>(sartor::advanced(shortlister_, before, now), trees_);
+  }
+
   Status save(TensorFile& out) const override {
     save_config(out, kFamily, shortlister_.config);
     out.add("eligible", shortlister_.eligible.span());
@@ -154,40 +194,26 @@ Result<Shortlister> make_shortlister(const ModelMap& components, const RerankCon
   return shortlister;
 }
 
+Shortlister advanced(const Shortlister& shortlister, const History& before, const History& now) {
+  Shortlister moved{.config = shortlister.config};
+  for (const ModelPtr& part : shortlister.parts) moved.parts.push_back(advanced(part, before, now));
+  moved.eligible = eligible_items(now);
+  moved.facts = shortlister.facts.moved_to(now);
+  return moved;
+}
+
 Result<TreeRows> rerank_rows(const Shortlister& shortlister, const Cases& cases,
                              const History& history, std::size_t depth,
                              const Resources& resources) {
-  const std::size_t features =
-      rerank_feature_names(part_names(shortlister.config), shortlister.facts.has_categories())
-          .size();
-  const std::size_t blocks = (cases.size() + kCasesPerBlock - 1) / kCasesPerBlock;
-  std::vector<TreeRows> parts(blocks);
-  SARTOR_TRY(parallel_for(resources, cases.size(), kCasesPerBlock,
-                          [&](std::size_t begin, std::size_t end) -> Status {
-                            TreeRows& rows = parts[begin / kCasesPerBlock];
-                            rows.features = features;
-                            ListMaker maker(shortlister);
-                            for (std::size_t c = begin; c < end; ++c) {
-                              const auto list = maker.list(query_of(cases, c, history), depth);
-                              const auto targets = cases.targets_of(c);
-                              const auto is_target = [&](ItemId item) {
-                                return std::binary_search(targets.begin(), targets.end(), item);
-                              };
-                              if (std::none_of(list.begin(), list.end(), is_target))
-                                continue;  // teaches no order
-                              for (std::size_t r = 0; r < list.size(); ++r) {
-                                maker.add_features(r, rows.x);
-                                rows.label.push_back(is_target(list[r]) ? 1.0f : 0.0f);
-                              }
-                              rows.in_case.push_back(static_cast<std::int32_t>(list.size()));
-                            }
-                            resources.advance(end - begin);
-                            return {};
-                          }));
-  TreeRows rows{.features = features};
-  for (TreeRows& part : parts) {
-    rows.append(part);
-    part = {};
+  TreeRows rows{.features = rerank_feature_names(part_names(shortlister.config),
+                                                 shortlister.facts.has_categories())
+                                .size()};
+  for (const CasesInTime& part : in_time(cases)) {
+    const History now = history_at(part, cases, history);
+    const bool moves = now.as_of() != history.as_of();
+    const Shortlister moved = moves ? advanced(shortlister, history, now) : Shortlister{};
+    SARTOR_TRY(append_rows(moves ? moved : shortlister, cases, part.cases, history, depth,
+                           resources, rows));
   }
   return rows;
 }

@@ -40,8 +40,12 @@ struct Shortlister {
 Result<Shortlister> make_shortlister(const ModelMap& components, const RerankConfig& config,
                                      std::vector<ItemId> eligible, ItemFacts facts);
 
+// The same at a later moment of the log: parts, facts and what may be listed (Model::advanced).
+Shortlister advanced(const Shortlister& shortlister, const History& before, const History& now);
+
 // The training rows of `cases`: for each with a target on its list, the features of the best
-// `depth` items, labelled by whether they were taken. In the order of the cases.
+// `depth` items, labelled by whether they were taken. In the order of the cases, those with moments
+// of their own in time order.
 Result<TreeRows> rerank_rows(const Shortlister& shortlister, const Cases& cases,
                              const History& history, std::size_t depth, const Resources& resources);
 

@@ -19,6 +19,11 @@ class ItemFacts {
   static ItemFacts make(const History& history, double unit_days,
                         std::span<const std::uint32_t> category);
 
+  // The same facts as of another history.
+  ItemFacts moved_to(const History& history) const {
+    return make(history, unit_days_, category_.span());
+  }
+
   std::size_t items() const { return users_.size(); }
   double unit_days() const { return unit_days_; }
   bool has_categories() const { return !category_.empty(); }

@@ -149,10 +149,14 @@ class Stop {
     EvaluateOptions options{.repeat = input_.config->signal.repeat,
                             .depth = static_cast<std::size_t>(input_.config->evaluation.depth)};
     SARTOR_ASSIGN(options.metrics, metrics());
-    const Scorer scorer = [&](std::size_t, const Query& query, std::span<float> out) {
-      model.score(query, out);
+    const ScorerAt scorer = [&](const History& now) -> Scorer {
+      const bool moves = now.as_of() != view_.history.as_of();
+      const ModelPtr moved = moves ? model.advanced(view_.history, now) : nullptr;
+      return [moved, &model](std::size_t, const Query& query, std::span<float> out) {
+        (moved == nullptr ? model : *moved).score(query, out);
+      };
     };
-    return evaluate(cases, view_.history, scorer, options, resources_);
+    return evaluate_in_time(cases, view_.history, scorer, options, resources_);
   }
 
   Result<ScorePool> pool(const Models& models, const Cases& cases) {
@@ -216,10 +220,10 @@ Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& gen
   return traveller.is_general() ? own : shrink_to(own, general, traveller.share);
 }
 
-MetricValues values_of(const Evaluation& evaluation) {
+MetricValues values_of(const Evaluation& evaluation, const Cases& cases) {
   MetricValues values;
   for (std::size_t m = 0; m < evaluation.metrics.size(); ++m)
-    values[evaluation.metrics[m].name()] = evaluation.values[m];
+    values[evaluation.metrics[m].name()] = per_user(cases, evaluation.values[m]);
   return values;
 }
 
@@ -230,6 +234,23 @@ std::vector<Traveller> travellers_of(const PartitionRecipe* recipe) {
     travellers.push_back({segment.segment, segment.own, segment.share, segment.strength, {}});
   }
   return travellers;
+}
+
+// What a segment's winner reached on `own`, the cases of the users at `positions` of `cases`.
+void put_in(const Evaluation& evaluation, const Cases& own, const Cases& cases,
+            std::span<const std::size_t> positions, JudgedWindow& judged) {
+  const MetricValues values = values_of(evaluation, own);
+  const auto begins = user_begins(cases);
+  auto list = evaluation.lists.begin();
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const std::size_t u = positions[i];
+    for (const auto& [metric, of_users] : values) judged.chosen[metric][u] = of_users[i];
+    const auto n = static_cast<std::ptrdiff_t>((begins[u + 1] - begins[u]) * evaluation.depth);
+    std::copy_n(
+        list, n,
+        judged.chosen_lists.begin() + static_cast<std::ptrdiff_t>(begins[u] * evaluation.depth));
+    list += n;
+  }
 }
 
 // One partition's segments on the way.
@@ -254,15 +275,16 @@ class Party {
                              const Metric& metric, bool keep) {
     const Cases& cases = stop.view().cases;
     const Partition partition = partition_->at(origin);
-    JudgedWindow judged{.users = cases.users,
-                        .general = values_of(general),
-                        .chosen = values_of(general),
+    JudgedWindow judged{.users = distinct_users(cases),
+                        .general = values_of(general, cases),
+                        .chosen = values_of(general, cases),
                         .general_lists = general.lists,
                         .chosen_lists = general.lists,
                         .depth = general.depth};
     judged.general_coverage =
         coverage(general, kCoverageAt, eligible_items(stop.view().history).size());
-    for (const UserId user : cases.users) judged.segment.push_back(partition.of_user[user.index()]);
+    for (const UserId user : judged.users)
+      judged.segment.push_back(partition.of_user[user.index()]);
     const auto by_segment = partition.cases_by_segment(cases);
     for (std::size_t s = 0; s < travellers_.size(); ++s) {
       if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
@@ -273,19 +295,10 @@ class Party {
       SARTOR_ASSIGN(const BlendPoint weights, weights_for(traveller, general_weights, origin,
                                                           config, metric, stop.resources()));
       SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
-      const Cases own_cases = subset(cases, by_segment[s]);
+      const Cases own_cases = cases_of_users(cases, by_segment[s]);
       SARTOR_ASSIGN(const Evaluation evaluation, stop.judge(*blend, own_cases));
       if (keep) SARTOR_TRY(keep_pool(stop, s, models, own_cases));
-      for (std::size_t i = 0; i < by_segment[s].size(); ++i) {
-        const std::size_t c = by_segment[s][i];
-        for (std::size_t m = 0; m < evaluation.metrics.size(); ++m) {
-          judged.chosen[evaluation.metrics[m].name()][c] = evaluation.values[m][i];
-        }
-        std::copy_n(
-            evaluation.lists.begin() + static_cast<std::ptrdiff_t>(i * evaluation.depth),
-            evaluation.depth,
-            judged.chosen_lists.begin() + static_cast<std::ptrdiff_t>(c * evaluation.depth));
-      }
+      put_in(evaluation, own_cases, cases, by_segment[s], judged);
     }
     return judged;
   }
@@ -404,7 +417,8 @@ class Walk {
     for (std::size_t s = 0; s < models.size(); ++s) {
       SARTOR_ASSIGN(const Evaluation alone, stop.judge(*models[s], stop.view().cases));
       ComponentScore score{.variant = general_.terms[s].variant, .weight = weights.weight[s]};
-      for (const Metric& metric : alone.metrics) score.test[metric.name()] = alone.mean(metric);
+      for (const Metric& metric : alone.metrics)
+        score.test[metric.name()] = mean_over_users(stop.view().cases, alone.of(metric));
       SARTOR_ASSIGN(score.beyond, beyond(stop, alone));
       result_.components.push_back(std::move(score));
       stop.done();

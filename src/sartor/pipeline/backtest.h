@@ -27,15 +27,15 @@ struct PartitionInTime {
   }
 };
 
-// Metric -> value of each case.
+// Metric -> value of each user.
 using MetricValues = std::map<std::string, std::vector<double>>;
 
 // One window judged: general, and for each case the winner of its segment (general's values where
 // there is none).
 struct JudgedWindow {
-  std::vector<UserId> users;           // of the cases
-  std::vector<std::uint32_t> segment;  // of each case
-  MetricValues general;
+  std::vector<UserId> users;           // each user of the cases once
+  std::vector<std::uint32_t> segment;  // of each user
+  MetricValues general;                // means over a user's cases
   MetricValues chosen;
   std::vector<ItemId> general_lists;  // cases x depth
   std::vector<ItemId> chosen_lists;

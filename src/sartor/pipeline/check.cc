@@ -93,10 +93,10 @@ Result<CheckOutcome> check_pipeline(const RunRequest& request, const Resources& 
     outcome.text +=
         fmt::format("{:<8} {} to {}: {} users with targets, {} targets left out as new items\n",
                     name, format_time(view.window.from), format_time(view.window.until),
-                    view.cases.size(), view.cases.left_out_targets);
+                    view.fold.size(), view.cases.left_out_targets);
     split[name] = {{"from", format_time(view.window.from)},
                    {"until", format_time(view.window.until)},
-                   {"users", view.cases.size()}};
+                   {"users", view.fold.size()}};
   }
   SARTOR_ASSIGN(const SegmentStep step, segment_users(*project, config, resources));
   Json segments = Json::array();

@@ -18,13 +18,17 @@ namespace sartor {
 struct EvaluationConfig {
   bool count_new_items = false;
   int depth = 20;
+  int max_cases = 20000;
 
   static constexpr auto fields() {
     return std::make_tuple(Field{"count_new_items", &EvaluationConfig::count_new_items,
                                  "targets that nobody has seen before the window are misses; else "
                                  "they are left out and counted"},
                            Field{"depth", &EvaluationConfig::depth, 1, 1000, Scale::fixed,
-                                 "length of the lists in --rankings"});
+                                 "length of the lists in --rankings"},
+                           Field{"max_cases", &EvaluationConfig::max_cases, 100, 1e9, Scale::fixed,
+                                 "cases of a window with split.cases = next, evenly spread where "
+                                 "there are more"});
   }
 };
 

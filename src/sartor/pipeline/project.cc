@@ -5,10 +5,17 @@
 namespace sartor {
 namespace {
 
+Cases all_cases(const InteractionLog& log, const Window& window, const Config& config,
+                bool count_new_items) {
+  return config.split.cases == "next"
+             ? next_cases(log, window, config.signal.repeat, count_new_items)
+             : window_cases(log, window, config.signal.repeat, count_new_items);
+}
+
 // With `gate.users = "disjoint"` a user counts in validate or in confirm, never in both.
 Cases cases_of(const InteractionLog& log, const Window& window, Origin origin, const Dataset& data,
                const Config& config) {
-  Cases cases = window_cases(log, window, config.signal.repeat, config.evaluation.count_new_items);
+  Cases cases = all_cases(log, window, config, config.evaluation.count_new_items);
   if (config.gate.users != "disjoint" || origin == Origin::test) return cases;
   std::vector<std::size_t> kept;
   for (std::size_t c = 0; c < cases.size(); ++c) {
@@ -40,6 +47,9 @@ Result<std::shared_ptr<const Project>> Project::make(Dataset data, const Config&
     if (o == kWindows) continue;
     view.cases =
         cases_of(project->log_, windows[o], static_cast<Origin>(o), project->data_, config);
+    if (config.split.cases == "next") {
+      view.cases = thinned(view.cases, static_cast<std::size_t>(config.evaluation.max_cases));
+    }
     if (view.cases.size() == 0) {
       return Error{
           ErrorCode::config,
@@ -47,14 +57,14 @@ Result<std::shared_ptr<const Project>> Project::make(Dataset data, const Config&
                       kOriginNames[o], format_time(windows[o].from),
                       format_time(windows[o].until))};
     }
-    for (const UserId user : view.cases.users) {
+    for (const UserId user : distinct_users(view.cases)) {
       view.fold.push_back(static_cast<std::uint8_t>(
           fold_of(project->data_.users.name(user.index()), config.tuning.seed)));
     }
   }
   for (const Window& window : split.earlier) {
     OriginView view{.window = window, .history = History(project->log_, window.from)};
-    view.cases = thinned(window_cases(project->log_, window, config.signal.repeat, false),
+    view.cases = thinned(all_cases(project->log_, window, config, false),
                          static_cast<std::size_t>(config.models.rerank_cases));
     // Without a history there is nothing to fit.
     if (view.cases.size() > 0 && view.history.size() > 0)
@@ -67,7 +77,11 @@ Cases thinned(const Cases& cases, std::size_t most) {
   if (cases.size() <= most) return cases;
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < most; ++i) kept.push_back(i * cases.size() / most);
-  return subset(cases, kept);
+  Cases thin = subset(cases, kept);
+  thin.left_out_targets = cases.left_out_targets;
+  thin.left_out_users = cases.left_out_users;
+  thin.thinned_from = cases.size();
+  return thin;
 }
 
 bool Project::timed() const {

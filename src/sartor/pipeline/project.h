@@ -28,7 +28,7 @@ struct OriginView {
   Window window;
   History history;
   Cases cases;                     // none for `everything`
-  std::vector<std::uint8_t> fold;  // of each case's user, for cross-fitting
+  std::vector<std::uint8_t> fold;  // of each user of the cases, for cross-fitting
 };
 
 class Project {
@@ -60,7 +60,7 @@ class Project {
   std::vector<OriginView> earlier_;
 };
 
-// Evenly spread over `cases`, `most` of them; all if there are no more.
+// Evenly spread over `cases`, `most` of them; all if there are no more. `thinned_from` says so.
 Cases thinned(const Cases& cases, std::size_t most);
 
 // Appends the columns embedding.0, embedding.1, …: each user's vector as of `history`.

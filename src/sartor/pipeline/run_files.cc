@@ -26,14 +26,16 @@ Status add_files(const std::string& key, const std::vector<std::string>& pattern
 }
 
 // The lists of a window: those of segments that were promoted are the winner's.
-Evaluation lists_of(const RunFacts& facts, const JudgedWindow& window, bool served) {
+Evaluation lists_of(const RunFacts& facts, const JudgedWindow& window, const Cases& cases,
+                    bool served) {
   Evaluation lists{.depth = window.depth, .lists = window.general_lists};
   if (!served) return lists;
-  for (std::size_t c = 0; c < window.users.size(); ++c) {
-    if (!facts.verdict->result.segments[window.segment[c]].adapted) continue;
-    const auto from = window.chosen_lists.begin() + static_cast<std::ptrdiff_t>(c * window.depth);
-    std::copy_n(from, window.depth,
-                lists.lists.begin() + static_cast<std::ptrdiff_t>(c * window.depth));
+  const auto begins = user_begins(cases);
+  for (std::size_t u = 0; u < window.users.size(); ++u) {
+    if (!facts.verdict->result.segments[window.segment[u]].adapted) continue;
+    const auto from = static_cast<std::ptrdiff_t>(begins[u] * window.depth);
+    const auto n = static_cast<std::ptrdiff_t>((begins[u + 1] - begins[u]) * window.depth);
+    std::copy_n(window.chosen_lists.begin() + from, n, lists.lists.begin() + from);
   }
   return lists;
 }
@@ -77,8 +79,8 @@ Result<std::string> new_run_folder(const std::string& workspace) {
 
 PartitionInTime make_control(const Project& project, const Config& config) {
   PartitionInTime control{.name = "control"};
-  const int segments =
-      control_segments(project.at(Origin::confirm).cases.size(), config.gate.min_users);
+  const int segments = control_segments(distinct_users(project.at(Origin::confirm).cases).size(),
+                                        config.gate.min_users);
   for (int s = 0; s < segments; ++s) control.segments.push_back(fmt::format("random {}", s + 1));
   if (segments == 0) return control;
   std::vector<std::uint32_t> of_user;
@@ -109,9 +111,9 @@ Status write_rankings(const RunFacts& facts, const std::string& folder) {
     const Dataset& data = facts.project->data();
     const std::string stem = folder + "/" + name;
     SARTOR_TRY(write_file(stem + ".general.run",
-                          trec_run(lists_of(facts, window, false), cases, data, "general")));
+                          trec_run(lists_of(facts, window, cases, false), cases, data, "general")));
     SARTOR_TRY(write_file(stem + ".served.run",
-                          trec_run(lists_of(facts, window, true), cases, data, "served")));
+                          trec_run(lists_of(facts, window, cases, true), cases, data, "served")));
     return write_file(stem + ".qrels", trec_qrels(cases, data));
   };
   SARTOR_TRY(write("validate", Origin::validate, facts.backtest->validate));

@@ -55,9 +55,10 @@ std::string map_json(const UserMap& map, const std::vector<std::uint32_t>& assig
 // Share of a window's users who are elsewhere once it is over.
 double moved_share(const Cases& cases, const std::vector<std::uint32_t>& before,
                    const std::vector<std::uint32_t>& after) {
+  const std::vector<UserId> users = distinct_users(cases);
   std::size_t moved = 0;
-  for (const UserId user : cases.users) moved += before[user.index()] != after[user.index()];
-  return cases.size() == 0 ? 0 : static_cast<double>(moved) / static_cast<double>(cases.size());
+  for (const UserId user : users) moved += before[user.index()] != after[user.index()];
+  return users.empty() ? 0 : static_cast<double>(moved) / static_cast<double>(users.size());
 }
 
 std::vector<SegmentationConfig> configured(const Config& config) {
@@ -92,7 +93,7 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
   const auto known = known_users(project, Origin::validate);
   // Clusters that could not reach min_users in confirm are avoided, at the rate at which known
   // users come back.
-  const double come_back = static_cast<double>(project.at(Origin::confirm).cases.size()) /
+  const double come_back = static_cast<double>(project.at(Origin::confirm).fold.size()) /
                            static_cast<double>(std::max<std::size_t>(1, known.size()));
   for (SegmentationConfig one : configs) {
     if (one.min_users == 0 && come_back > 0)

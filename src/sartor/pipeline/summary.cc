@@ -31,7 +31,7 @@ Json difference_json(const ArmComparison& c, const char* second) {
 Json window_json(const OriginView& view, const Window& window) {
   return {{"from", format_time(window.from)},
           {"until", format_time(window.until)},
-          {"users", view.cases.size()},
+          {"users", view.fold.size()},
           {"cases", view.cases.size()},
           {"left_out_targets", view.cases.left_out_targets},
           {"left_out_users", view.cases.left_out_users}};
@@ -146,6 +146,14 @@ Json warnings_json(const RunFacts& facts) {
     add(warning.code, warning.segment, warning.detail);
   for (const GateWarning& warning : facts.verdict->control.warnings)
     add(warning.code, warning.segment, warning.detail);
+  for (const Origin origin : {Origin::validate, Origin::confirm, Origin::test}) {
+    const Cases& cases = facts.project->at(origin).cases;
+    if (cases.thinned_from == 0) continue;
+    add("cases_thinned", "",
+        fmt::format("{}: {} of {} cases are judged, evenly spread (evaluation.max_cases)",
+                    kOriginNames[static_cast<std::size_t>(origin)], cases.size(),
+                    cases.thinned_from));
+  }
   for (const FittedSegmentation& fitted : facts.segments->segmentations) {
     for (const std::string& line : fitted.warnings)
       add("segmentation", fitted.partition.name, line);

@@ -37,8 +37,8 @@ std::vector<std::string> notes_of(const std::vector<std::shared_ptr<const Model>
 
 std::vector<std::vector<std::size_t>> Partition::cases_by_segment(const Cases& cases) const {
   std::vector<std::vector<std::size_t>> by_segment(segments.size());
-  for (std::size_t c = 0; c < cases.size(); ++c)
-    by_segment[of_user[cases.users[c].index()]].push_back(c);
+  const std::vector<UserId> users = distinct_users(cases);
+  for (std::size_t u = 0; u < users.size(); ++u) by_segment[of_user[users[u].index()]].push_back(u);
   return by_segment;
 }
 
@@ -177,7 +177,7 @@ Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users,
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
-  return ScorePool::make(subset(validate.cases, cases), validate.history, pointers,
+  return ScorePool::make(cases_of_users(validate.cases, cases), validate.history, pointers,
                          static_cast<std::size_t>(config_.tuning.candidates), config_.signal.repeat,
                          resources_.quietly());
 }

@@ -20,7 +20,7 @@ struct Partition {
   std::vector<std::string> segments;
   std::vector<std::uint32_t> of_user;  // every user of the vocabulary, as of validate's start
 
-  // Positions of the cases of each segment.
+  // Positions, among the users of the cases, of those of each segment.
   std::vector<std::vector<std::size_t>> cases_by_segment(const Cases& cases) const;
   // Users with a history, of one segment.
   std::vector<UserId> users_of(std::size_t segment, const History& history) const;

@@ -23,6 +23,21 @@ struct CasePool {
   std::optional<std::size_t> broken;  // the first variant with a score that is not finite
 };
 
+// Models at a moment, and those among them that were made for it.
+struct MovedModels {
+  std::vector<const Model*> models;
+  std::vector<ModelPtr> made;
+
+  MovedModels(std::span<const Model* const> fitted, const History& before, const History& now)
+      : models(fitted.begin(), fitted.end()) {
+    if (now.as_of() == before.as_of()) return;
+    for (const Model*& model : models) {
+      made.push_back(model->advanced(before, now));
+      if (made.back() != nullptr) model = made.back().get();
+    }
+  }
+};
+
 std::vector<ItemId> allowed_items(std::span<const ItemId> eligible, const Query& query,
                                   bool repeat) {
   if (repeat || query.history.empty()) return {eligible.begin(), eligible.end()};
@@ -74,19 +89,25 @@ CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
 Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
                                   std::span<const Model* const> variants, std::size_t depth,
                                   bool repeat, const Resources& resources, std::size_t* broken) {
-  const std::vector<ItemId> eligible = eligible_items(history);
   std::vector<CasePool> parts(cases.size());
-  SARTOR_TRY(parallel_for(
-      resources, cases.size(), kCasesPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        Matrix<float> scores(variants.size(), history.items());
-        for (std::size_t c = begin; c < end; ++c) {
-          const Query query = query_of(cases, c, history);
-          const auto allowed = allowed_items(eligible, query, repeat);
-          parts[c] = pool_of_case(query, eligible, allowed, variants, depth, scores);
-        }
-        resources.advance(end - begin);
-        return {};
-      }));
+  for (const CasesInTime& part : in_time(cases)) {
+    const History now = history_at(part, cases, history);
+    const std::vector<ItemId> eligible = eligible_items(now);
+    const MovedModels moved(variants, history, now);
+    SARTOR_TRY(parallel_for(resources, part.cases.size(), kCasesPerBlock,
+                            [&](std::size_t begin, std::size_t end) -> Status {
+                              Matrix<float> scores(variants.size(), history.items());
+                              for (std::size_t i = begin; i < end; ++i) {
+                                const std::size_t c = part.cases[i];
+                                const Query query = query_of(cases, c, history);
+                                const auto allowed = allowed_items(eligible, query, repeat);
+                                parts[c] = pool_of_case(query, eligible, allowed, moved.models,
+                                                        depth, scores);
+                              }
+                              resources.advance(end - begin);
+                              return {};
+                            }));
+  }
 
   for (const CasePool& part : parts) {
     if (!part.broken) continue;
@@ -96,6 +117,7 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
   }
   ScorePool pool;
   pool.variants_ = variants.size();
+  pool.user_begin_ = user_begins(cases);
   std::size_t total = 0;
   for (const CasePool& part : parts) pool.begin_.push_back(total += part.items.size());
   pool.z_.reserve(total * variants.size());
@@ -156,25 +178,32 @@ double ScorePool::value_of(std::size_t c, std::span<const float> score, const Me
   return metric_from_ranks(metric, ranks, targets_[c]);
 }
 
-double ScorePool::value(std::size_t c, std::span<const Term> blend, const Metric& metric,
+double ScorePool::value(std::size_t u, std::span<const Term> blend, const Metric& metric,
                         Scratch& scratch) const {
-  if (hit_begin_[c] == hit_begin_[c + 1]) return 0;
-  sum_up(c, blend, scratch.score);
-  return value_of(c, scratch.score, metric, scratch.ranks);
+  double sum = 0;
+  for (std::size_t c = user_begin_[u]; c < user_begin_[u + 1]; ++c) {
+    if (hit_begin_[c] == hit_begin_[c + 1]) continue;
+    sum_up(c, blend, scratch.score);
+    sum += value_of(c, scratch.score, metric, scratch.ranks);
+  }
+  return sum / static_cast<double>(user_begin_[u + 1] - user_begin_[u]);
 }
 
-void ScorePool::add_along(std::size_t c, std::span<const Term> base,
+void ScorePool::add_along(std::size_t u, std::span<const Term> base,
                           std::span<const std::size_t> variants, std::span<const float> weights,
                           const Metric& metric, Scratch& scratch, std::span<double> out) const {
-  if (hit_begin_[c] == hit_begin_[c + 1]) return;
-  sum_up(c, base, scratch.base);
-  scratch.score.resize(scratch.base.size());
-  for (std::size_t v = 0; v < variants.size(); ++v) {
-    const auto z = row(c, variants[v]);
-    for (std::size_t w = 0; w < weights.size(); ++w) {
-      for (std::size_t i = 0; i < z.size(); ++i)
-        scratch.score[i] = scratch.base[i] + weights[w] * z[i];
-      out[v * weights.size() + w] += value_of(c, scratch.score, metric, scratch.ranks);
+  const auto cases = static_cast<double>(user_begin_[u + 1] - user_begin_[u]);
+  for (std::size_t c = user_begin_[u]; c < user_begin_[u + 1]; ++c) {
+    if (hit_begin_[c] == hit_begin_[c + 1]) continue;
+    sum_up(c, base, scratch.base);
+    scratch.score.resize(scratch.base.size());
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+      const auto z = row(c, variants[v]);
+      for (std::size_t w = 0; w < weights.size(); ++w) {
+        for (std::size_t i = 0; i < z.size(); ++i)
+          scratch.score[i] = scratch.base[i] + weights[w] * z[i];
+        out[v * weights.size() + w] += value_of(c, scratch.score, metric, scratch.ranks) / cases;
+      }
     }
   }
 }

@@ -21,9 +21,10 @@ namespace sartor {
 
 class ScorePool {
  public:
-  // Scores every case with every variant. `variants` are fitted on `history`, as of the cases'
-  // moment. Fails with `invalid_argument` if a score of an item that may be listed is not finite,
-  // naming the family, and with `broken` set to the variant's position.
+  // Scores every case with every variant. `variants` are fitted on `history`, as of the window's
+  // start, and advanced where cases have moments of their own. Fails with `invalid_argument` if a
+  // score of an item that may be listed is not finite, naming the family, and with `broken` set to
+  // the variant's position.
   static Result<ScorePool> make(const Cases& cases, const History& history,
                                 std::span<const Model* const> variants, std::size_t depth,
                                 bool repeat, const Resources& resources,
@@ -32,7 +33,9 @@ class ScorePool {
   // The same pool with these of its variants alone, in the order given.
   ScorePool only(std::span<const std::size_t> variants) const;
 
-  std::size_t cases() const { return begin_.size() - 1; }
+  // A pool counts in users: what it calls a case is all cases of one user, and its value their
+  // mean. With cases = "window" that is the same.
+  std::size_t cases() const { return user_begin_.size() - 1; }
   std::size_t variants() const { return variants_; }
   std::size_t bytes() const { return z_.size() * sizeof(float); }
 
@@ -49,13 +52,13 @@ class ScorePool {
     std::vector<std::uint32_t> ranks;
   };
 
-  // The metric of case `c` under the blend.
-  double value(std::size_t c, std::span<const Term> blend, const Metric& metric,
+  // The metric of user `u` under the blend.
+  double value(std::size_t u, std::span<const Term> blend, const Metric& metric,
                Scratch& scratch) const;
 
-  // Adds to out[v * weights.size() + w] the metric of case `c` under `base` + weights[w] *
+  // Adds to out[v * weights.size() + w] the metric of user `u` under `base` + weights[w] *
   // variants[v]: a line through the space of blends costs far less than its points one by one.
-  void add_along(std::size_t c, std::span<const Term> base, std::span<const std::size_t> variants,
+  void add_along(std::size_t u, std::span<const Term> base, std::span<const std::size_t> variants,
                  std::span<const float> weights, const Metric& metric, Scratch& scratch,
                  std::span<double> out) const;
 
@@ -69,10 +72,11 @@ class ScorePool {
                   std::vector<std::uint32_t>& ranks) const;
 
   std::size_t variants_ = 0;
-  std::vector<std::size_t> begin_{0};      // per case: where its candidates begin
-  std::vector<std::size_t> hit_begin_{0};  // per case: where its targets in the pool begin
-  std::vector<std::uint32_t> hits_;        // positions among the case's candidates, ascending
-  std::vector<std::uint32_t> targets_;     // per case: how many targets, listed or not
+  std::vector<std::size_t> user_begin_{0};  // per user: where the cases begin
+  std::vector<std::size_t> begin_{0};       // per case: where its candidates begin
+  std::vector<std::size_t> hit_begin_{0};   // per case: where its targets in the pool begin
+  std::vector<std::uint32_t> hits_;         // positions among the case's candidates, ascending
+  std::vector<std::uint32_t> targets_;      // per case: how many targets, listed or not
   std::vector<float> z_;  // case c, variant v, candidate i: z_[begin_[c] * variants_ + v * n + i]
 };
 

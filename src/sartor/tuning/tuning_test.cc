@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <array>
 #include <numeric>
 
 #include "sartor/base/random.h"
@@ -85,6 +86,48 @@ std::vector<PoolCase> all_cases(const ScorePool& pool) {
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// Two cases per user, an hour apart, with a target each.
+TEST(ScorePool, AUsersValueIsTheMeanOverTheUsersCases) {
+  const World world;
+  Cases both{.as_of = kDay, .target_begin = {0}};
+  std::array<Cases, 2> single;
+  for (Cases& cases : single) cases = {.as_of = kDay, .target_begin = {0}};
+  const auto add = [](Cases& cases, UserId user, ItemId target) {
+    cases.users.push_back(user);
+    cases.targets.push_back(target);
+    cases.target_begin.push_back(cases.targets.size());
+  };
+  for (const UserId user : world.cases.users) {
+    for (std::size_t t = 0; t < 2; ++t) {
+      const ItemId target = world.cases.targets_of(user.index())[t];
+      add(single[t], user, target);
+      add(both, user, target);
+      both.moments.push_back({kDay + static_cast<Time>(t) * kHour, {}});
+    }
+  }
+  const std::vector<const Model*> models = {&world.good, &world.fair, &world.bad};
+  const auto pool_of = [&](const Cases& cases) {
+    return ScorePool::make(cases, *world.history, models, 40, true, {}).value();
+  };
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}};
+  const BlendPoint point{.choice = {0, 0}, .weight = {0.5f, 0.5f}};
+  const auto values_of = [&](const ScorePool& pool) {
+    return blend_values(all_cases(pool), slots, point, kNdcg);
+  };
+  const ScorePool pool = pool_of(both);
+  ASSERT_EQ(pool.cases(), world.cases.size());
+  const auto got = values_of(pool);
+  const auto first = values_of(pool_of(single[0]));
+  const auto second = values_of(pool_of(single[1]));
+  EXPECT_NE(first, second);
+  for (std::size_t u = 0; u < got.size(); ++u)
+    EXPECT_DOUBLE_EQ(got[u], (first[u] + second[u]) / 2) << u;
+  // A search sees the same means.
+  const auto found = search_blend(all_cases(pool), slots, point, {.metric = kNdcg, .trials = 5});
+  EXPECT_NEAR(found->trials.front().value, mean(got), 1e-12);
+  EXPECT_NEAR(found->value, mean(blend_values(all_cases(pool), slots, found->point, kNdcg)), 1e-9);
 }
 
 TEST(ScorePool, AgreesWithTheRealBlendOverTheWholeCatalogue) {
