@@ -142,8 +142,10 @@ int run_main(int argc, char** argv) {
   bench->add_option("workload", bench_flags.workload, "one of " + join(workloads(), ", "))
       ->required()
       ->check(CLI::IsMember(workloads()));
-  bench->add_option("--input", bench_flags.input,
-                    "folder with indptr.npy, indices.npy, values.npy, shape.npy");
+  bench->add_option(
+      "--input", bench_flags.input,
+      "folder with indptr.npy, indices.npy, values.npy, shape.npy; clicks: a workspace, "
+      "or a TOML file");
   bench->add_option("--output", bench_flags.output, "folder for what the kernel made, as .npy");
   bench->add_option("--train", bench_flags.train,
                     "ranking: lines of a user and the user's items, or of user,item");
@@ -151,7 +153,8 @@ int run_main(int argc, char** argv) {
   add_common(*bench, flags, false);
   bench->footer(
       "Examples: sartor bench ease --input csr --set regularization=300 --json\n          sartor "
-      "bench ranking --train train.txt --test test.txt --set model=ease --json");
+      "bench ranking --train train.txt --test test.txt --set model=ease --json\n          sartor "
+      "bench clicks --input examples/kuairand --set from=2022-05-06T00:00:00Z");
   bench->callback([&] { exit_code = verb_bench(flags, bench_flags); });
 
   std::string what;

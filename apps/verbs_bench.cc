@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/models/bench_kernels.h"
+#include "sartor/pipeline/bench_clicks.h"
 #include "sartor/tuning/bench_ranking.h"
 #include "verbs.h"
 
@@ -30,7 +31,7 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
 
 std::vector<std::string> workloads() {
   std::vector<std::string> names = model_benchmarks();
-  names.emplace_back("ranking");
+  names.insert(names.end(), {"clicks", "ranking"});
   return names;
 }
 
@@ -45,8 +46,10 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
   }
   const auto report =
       ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
-              : run_model_benchmark(bench.workload, {.input = bench.input, .output = bench.output},
-                                    *settings, resources);
+      : bench.workload == "clicks"
+          ? bench_clicks(bench.input, flags.set, resources)
+          : run_model_benchmark(bench.workload, {.input = bench.input, .output = bench.output},
+                                *settings, resources);
   if (!report) return fail(report.error());
   if (flags.json) {
     fmt::print("{}\n", report->dump());

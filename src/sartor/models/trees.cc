@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <memory>
 
@@ -217,8 +218,76 @@ Result<Trees> Trees::parse(const std::string& text) {
   return load(file);
 }
 
-Result<Trees> fit_trees(const TreeRows& rows, const TreesConfig& config,
-                        const Resources& resources) {
+namespace {
+
+Result<DatasetPtr> make_dataset(const TreeRows& rows, const std::string& parameters) {
+  LgbmHandle handle = nullptr;
+  SARTOR_TRY(checked(LGBM_DatasetCreateFromMat(
+      rows.x.data(), kFloat32, static_cast<std::int32_t>(rows.rows()),
+      static_cast<std::int32_t>(rows.features), 1, parameters.c_str(), nullptr, &handle)));
+  DatasetPtr dataset(handle);
+  SARTOR_TRY(checked(LGBM_DatasetSetField(dataset.get(), "label", rows.label.data(),
+                                          static_cast<int>(rows.rows()), kFloat32)));
+  if (!rows.in_case.empty()) {
+    SARTOR_TRY(checked(LGBM_DatasetSetField(dataset.get(), "group", rows.in_case.data(),
+                                            static_cast<int>(rows.in_case.size()), kInt32)));
+  }
+  return dataset;
+}
+
+// Trees [first, first + count) of what has been fitted; count -1: all from there on.
+Result<Trees> trees_of(LgbmHandle booster, int first, int count) {
+  std::int64_t length = 0;
+  constexpr int kGain = 1;
+  SARTOR_TRY(
+      checked(LGBM_BoosterSaveModelToString(booster, first, count, kGain, 0, &length, nullptr)));
+  std::string text(static_cast<std::size_t>(length), '\0');
+  SARTOR_TRY(checked(
+      LGBM_BoosterSaveModelToString(booster, first, count, kGain, length, &length, text.data())));
+  return Trees::parse(text);
+}
+
+// The logloss of rows that are not fitted on, as trees are added. LightGBM's own sums it by
+// threads.
+class HeldOut {
+ public:
+  HeldOut(const TreeRows& rows, int patience, const Resources& resources)
+      : rows_(rows), patience_(patience), resources_(resources), score_(rows.rows()) {}
+
+  // Whether no tree has helped for too long.
+  Result<bool> add(const Trees& tree, int round) {
+    constexpr std::size_t kRowsPerBlock = 4096;
+    std::vector<double> sums((score_.size() + kRowsPerBlock - 1) / kRowsPerBlock);
+    SARTOR_TRY(parallel_for(
+        resources_, score_.size(), kRowsPerBlock, [&](std::size_t begin, std::size_t end) {
+          for (std::size_t r = begin; r < end; ++r) {
+            score_[r] += tree.score(std::span(rows_.x).subspan(r * rows_.features, rows_.features));
+            const double s = rows_.label[r] > 0 ? -score_[r] : score_[r];
+            sums[begin / kRowsPerBlock] += std::max(s, 0.0) + std::log1p(std::exp(-std::abs(s)));
+          }
+          return Status{};
+        }));
+    double loss = 0;
+    for (const double sum : sums) loss += sum;
+    if (best_ == 0 || loss < best_loss_) {
+      best_ = round + 1;
+      best_loss_ = loss;
+    }
+    return round + 1 >= best_ + patience_;
+  }
+  int best() const { return best_; }
+
+ private:
+  const TreeRows& rows_;
+  int patience_;
+  const Resources& resources_;
+  std::vector<double> score_;
+  int best_ = 0;  // trees
+  double best_loss_ = 0;
+};
+
+Result<Trees> boost(const TreeRows& rows, const TreesConfig& config, const Resources& resources,
+                    HeldOut* held_out) {
   const auto hits = std::count(rows.label.begin(), rows.label.end(), 1.0f);
   if (hits == 0 || static_cast<std::size_t>(hits) == rows.rows()) {
     return Error{
@@ -226,15 +295,8 @@ Result<Trees> fit_trees(const TreeRows& rows, const TreesConfig& config,
         fmt::format("trees: {} of {} rows are hits: nothing to tell apart", hits, rows.rows())};
   }
   const std::string parameters = parameters_of(config, rows.rows(), resources.threads);
+  SARTOR_ASSIGN(const DatasetPtr dataset, make_dataset(rows, parameters));
   LgbmHandle handle = nullptr;
-  SARTOR_TRY(checked(LGBM_DatasetCreateFromMat(
-      rows.x.data(), kFloat32, static_cast<std::int32_t>(rows.rows()),
-      static_cast<std::int32_t>(rows.features), 1, parameters.c_str(), nullptr, &handle)));
-  const DatasetPtr dataset(handle);
-  SARTOR_TRY(checked(LGBM_DatasetSetField(dataset.get(), "label", rows.label.data(),
-                                          static_cast<int>(rows.rows()), kFloat32)));
-  SARTOR_TRY(checked(LGBM_DatasetSetField(dataset.get(), "group", rows.in_case.data(),
-                                          static_cast<int>(rows.in_case.size()), kInt32)));
   SARTOR_TRY(checked(LGBM_BoosterCreate(dataset.get(), parameters.c_str(), &handle)));
   const BoosterPtr booster(handle);
   for (int round = 0; round < config.rounds; ++round) {
@@ -243,15 +305,25 @@ Result<Trees> fit_trees(const TreeRows& rows, const TreesConfig& config,
     SARTOR_TRY(checked(LGBM_BoosterUpdateOneIter(booster.get(), &finished)));
     resources.advance();
     if (finished != 0) break;
+    if (held_out == nullptr) continue;
+    SARTOR_ASSIGN(const Trees tree, trees_of(booster.get(), round, 1));
+    SARTOR_ASSIGN(const bool enough, held_out->add(tree, round));
+    if (enough) break;
   }
-  std::int64_t length = 0;
-  constexpr int kGain = 1;
-  SARTOR_TRY(
-      checked(LGBM_BoosterSaveModelToString(booster.get(), 0, -1, kGain, 0, &length, nullptr)));
-  std::string text(static_cast<std::size_t>(length), '\0');
-  SARTOR_TRY(checked(
-      LGBM_BoosterSaveModelToString(booster.get(), 0, -1, kGain, length, &length, text.data())));
-  return Trees::parse(text);
+  return trees_of(booster.get(), 0, held_out == nullptr ? -1 : std::max(1, held_out->best()));
+}
+
+}  // namespace
+
+Result<Trees> fit_trees(const TreeRows& rows, const TreesConfig& config,
+                        const Resources& resources) {
+  return boost(rows, config, resources, nullptr);
+}
+
+Result<Trees> fit_trees(const TreeRows& rows, const TreeRows& held_out, int patience,
+                        const TreesConfig& config, const Resources& resources) {
+  HeldOut judge(held_out, patience, resources);
+  return boost(rows, config, resources, &judge);
 }
 
 }  // namespace sartor

@@ -1,6 +1,7 @@
-// Gradient boosted trees for ranking, as LightGBM fits them (Ke et al., NIPS 2017): LambdaMART
+// Gradient boosted trees as LightGBM fits them (Ke et al., NIPS 2017). For ranking: LambdaMART
 // (Burges, MSR-TR-2010-82), or XE-NDCG-MART (Bruch, WWW 2021), a listwise cross-entropy that bounds
-// NDCG and is as good here in two thirds of the time. LightGBM does the fitting only; a fitted
+// NDCG and is as good here in two thirds of the time. For probabilities: "binary", logistic loss;
+// score() is then the log-odds. LightGBM does the fitting only; a fitted
 // ensemble is our own arrays, so that scoring needs no library, is safe from any number of threads
 // and maps from a file.
 #pragma once
@@ -55,7 +56,7 @@ struct TreeRows {
   std::size_t features = 0;
   std::vector<float> x;               // rows x features, finite
   std::vector<float> label;           // per row, 0 or 1
-  std::vector<std::int32_t> in_case;  // rows of each case, in order
+  std::vector<std::int32_t> in_case;  // rows of each case, in order; unused by "binary"
 
   std::size_t rows() const { return label.size(); }
   void append(const TreeRows& other);
@@ -90,5 +91,10 @@ class Trees {
 // labels are equal; with `cancelled`.
 Result<Trees> fit_trees(const TreeRows& rows, const TreesConfig& config,
                         const Resources& resources);
+
+// The same for "binary", which stops after `patience` trees without a smaller logloss on
+// `held_out` (not empty), and keeps as many trees as had the smallest.
+Result<Trees> fit_trees(const TreeRows& rows, const TreeRows& held_out, int patience,
+                        const TreesConfig& config, const Resources& resources);
 
 }  // namespace sartor
