@@ -90,11 +90,38 @@ Aligned<float> tiles_of(MatrixView<const float> queries, std::size_t begin, std:
   return out;
 }
 
-bool is_excluded(const Excluded& excluded, std::size_t q, std::uint32_t id) {
-  if (excluded.begin.empty()) return false;
-  const auto first = excluded.items.begin();
-  return std::binary_search(first + static_cast<std::ptrdiff_t>(excluded.begin[q]),
-                            first + static_cast<std::ptrdiff_t>(excluded.begin[q + 1]), id);
+// What is excluded of a block's queries. A query's candidates come in ascending order, so its
+// excluded ids are walked through once.
+class Walk {
+ public:
+  Walk(const Excluded& excluded, std::size_t begin, std::size_t end) : items_(excluded.items) {
+    if (excluded.begin.empty()) return;
+    next_.assign(excluded.begin.begin() + static_cast<std::ptrdiff_t>(begin),
+                 excluded.begin.begin() + static_cast<std::ptrdiff_t>(end));
+    end_.assign(excluded.begin.begin() + static_cast<std::ptrdiff_t>(begin + 1),
+                excluded.begin.begin() + static_cast<std::ptrdiff_t>(end + 1));
+  }
+
+  bool excludes(std::size_t q, std::uint32_t id) {
+    if (next_.empty()) return false;
+    std::size_t& next = next_[q];
+    while (next < end_[q] && items_[next] < id) ++next;
+    return next < end_[q] && items_[next] == id;
+  }
+
+ private:
+  std::span<const std::uint32_t> items_;
+  std::vector<std::size_t> next_, end_;
+};
+
+// What of one tile of scores passes for one query: bit i of `mask`, vector `first` + i.
+void add_passing(std::uint32_t mask, const float* scores, std::size_t first, std::size_t size,
+                 std::size_t q, Walk& walk, Best& best) {
+  for (; mask != 0; mask &= mask - 1) {
+    const auto lane = static_cast<std::size_t>(__builtin_ctz(mask));
+    const auto id = static_cast<std::uint32_t>(first + lane);
+    if (id < size && !walk.excludes(q, id)) best.add(q, scores[lane], id);
+  }
 }
 
 }  // namespace
@@ -148,6 +175,7 @@ Result<Neighbours> VectorIndex::search(MatrixView<const float> queries, std::siz
         const std::size_t padded = rows.size() / dimensions_;
         Best best(padded, std::min(k, size_));
         for (std::size_t q = end - begin; q < padded; ++q) best.ignore(q);
+        Walk walk(excluded, begin, end);
         float scores[kTileQueries * kTileVectors];
         std::uint32_t masks[kTileQueries];
         for (std::size_t p = 0; p < panels; ++p) {
@@ -158,12 +186,8 @@ Result<Neighbours> VectorIndex::search(MatrixView<const float> queries, std::siz
               continue;
             }
             for (std::size_t q = 0; q < kTileQueries; ++q) {
-              for (std::uint32_t left = masks[q]; left != 0; left &= left - 1) {
-                const auto lane = static_cast<std::size_t>(__builtin_ctz(left));
-                const auto id = static_cast<std::uint32_t>(p * kTileVectors + lane);
-                if (id >= size_ || is_excluded(excluded, begin + tile + q, id)) continue;
-                best.add(tile + q, scores[q * kTileVectors + lane], id);
-              }
+              add_passing(masks[q], scores + q * kTileVectors, p * kTileVectors, size_, tile + q,
+                          walk, best);
             }
           }
         }
