@@ -21,19 +21,6 @@ struct Candidate {
   }
 };
 
-// Without `repeat` not what the query's history holds; `kept` is the room for what is left.
-std::span<const ItemId> may_list(std::span<const ItemId> eligible, const Query& query, bool repeat,
-                                 std::vector<ItemId>& kept) {
-  if (repeat || query.history.empty()) return eligible;
-  std::vector<ItemId> taken;
-  for (const Interaction& row : query.history) taken.push_back(row.item);
-  std::sort(taken.begin(), taken.end());
-  kept.clear();
-  std::set_difference(eligible.begin(), eligible.end(), taken.begin(), taken.end(),
-                      std::back_inserter(kept));
-  return kept;
-}
-
 std::string trec_name(const std::string& name) {
   std::string out;
   for (const char c : name) {
@@ -50,23 +37,25 @@ std::string trec_name(const std::string& name) {
 }  // namespace
 
 void top_k(std::span<const float> scores, std::span<const ItemId> eligible, std::size_t k,
-           std::vector<ItemId>& out) {
+           std::vector<ItemId>& out, std::span<const ItemId> except) {
   out.clear();
   if (k == 0) return;
-  // A heap of the best k so far, the worst of them on top; most items fail the first comparison.
+  // A heap of the best k so far, the worst of them on top. Most items fail the first comparison:
+  // one that only equals the worst has the larger id. What is excepted is looked up for the few
+  // others.
   std::vector<Candidate> heap;
   heap.reserve(k + 1);
   for (const ItemId item : eligible) {
     const float raw = scores[item.index()];
-    const Candidate candidate{std::isnan(raw) ? kLowest : raw, item};
-    if (heap.size() < k) {
-      heap.push_back(candidate);
-      std::push_heap(heap.begin(), heap.end());
-    } else if (candidate < heap.front()) {
+    const bool full = heap.size() == k;
+    if (full && !(raw > heap.front().score)) continue;
+    if (std::binary_search(except.begin(), except.end(), item)) continue;
+    if (full) {
       std::pop_heap(heap.begin(), heap.end());
-      heap.back() = candidate;
-      std::push_heap(heap.begin(), heap.end());
+      heap.pop_back();
     }
+    heap.push_back({std::isnan(raw) ? kLowest : raw, item});
+    std::push_heap(heap.begin(), heap.end());
   }
   std::sort_heap(heap.begin(), heap.end());
   for (const Candidate& candidate : heap) out.push_back(candidate.item);
@@ -129,13 +118,18 @@ Result<Evaluation> evaluate_in_time(const Cases& cases, const History& history,
         resources, part.cases.size(), kCasesPerBlock,
         [&](std::size_t begin, std::size_t end) -> Status {
           std::vector<float> scores(history.items());
-          std::vector<ItemId> allowed;
+          std::vector<ItemId> taken;
           std::vector<ItemId> list;
           for (std::size_t i = begin; i < end; ++i) {
             const std::size_t c = part.cases[i];
             const Query query = query_of(cases, c, history);
             scorer(c, query, scores);
-            top_k(scores, may_list(eligible, query, options.repeat, allowed), result.depth, list);
+            taken.clear();
+            if (!options.repeat) {
+              for (const Interaction& row : query.history) taken.push_back(row.item);
+              std::sort(taken.begin(), taken.end());
+            }
+            top_k(scores, eligible, result.depth, list, taken);
             std::copy(list.begin(), list.end(),
                       result.lists.begin() + static_cast<std::ptrdiff_t>(c * result.depth));
             for (std::size_t m = 0; m < options.metrics.size(); ++m) {

@@ -16,10 +16,10 @@ namespace sartor {
 // time in each.
 using Scorer = std::function<void(std::size_t c, const Query& query, std::span<float> out)>;
 
-// The best `k` of `eligible` (ascending), best first; equal scores in ascending order of ItemId.
-// NaN counts as lowest.
+// The best `k` of `eligible` (ascending) but those of `except` (ascending), best first; equal
+// scores in ascending order of ItemId. NaN counts as lowest.
 void top_k(std::span<const float> scores, std::span<const ItemId> eligible, std::size_t k,
-           std::vector<ItemId>& out);
+           std::vector<ItemId>& out, std::span<const ItemId> except = {});
 
 // The items that may be listed as of `history`'s moment, ascending.
 std::vector<ItemId> eligible_items(const History& history);

@@ -52,6 +52,8 @@ TEST(TopK, BreaksTiesByAscendingItemAndPutsNanLast) {
   EXPECT_EQ(out, ids({1, 3, 4, 0, 2}));
   top_k(scores, ids({0, 2}), 1, out);
   EXPECT_EQ(out, ids({0}));
+  top_k(scores, ids({0, 1, 2, 3, 4}), 2, out, ids({1, 4}));
+  EXPECT_EQ(out, ids({3, 0}));
 }
 
 // Two users, four items; day 1 and day 2 train, day 3 on is the window. Item 3 is first seen on

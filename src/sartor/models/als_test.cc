@@ -98,9 +98,15 @@ TEST(Als, SolvesARowAsGaussDoes) {
 
 TEST(Als, HasTheSameBitsAtAnyThreadCount) {
   const UserItems rows = rows_of(tastes(300, 90, 7));
-  const AlsConfig config{.factors = 12, .iterations = 3};
-  EXPECT_EQ(fit_als_factors(rows, config, {.threads = 1})->items.values(),
-            fit_als_factors(rows, config, {.threads = 3})->items.values());
+  for (const char* solver : {"cg", "cholesky"}) {
+    const AlsConfig config{.factors = 12, .iterations = 3, .solver = solver};
+    const AlsFactors one = fit_als_factors(rows, config, {.threads = 1}).value();
+    for (const int threads : {2, 5}) {
+      const AlsFactors other = fit_als_factors(rows, config, {.threads = threads}).value();
+      EXPECT_EQ(one.items.values(), other.items.values()) << solver << " " << threads;
+      EXPECT_EQ(one.users.values(), other.users.values()) << solver << " " << threads;
+    }
+  }
 }
 
 TEST(Als, RefusesWhatItCannotDo) {

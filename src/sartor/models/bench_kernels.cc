@@ -3,14 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <numeric>
 
 #include "sartor/base/fields_json.h"
 #include "sartor/base/text.h"
-#include "sartor/base/usage.h"
 #include "sartor/models/als.h"
+#include "sartor/models/bench_timer.h"
+#include "sartor/models/bench_vectors.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/gram.h"
 #include "sartor/models/item_knn.h"
@@ -92,19 +92,7 @@ Result<Workload> load_csr(const std::string& folder) {
 // Runs `kernel` and describes how long it took.
 template <class Kernel>
 auto timed(Json& report, const Workload& workload, const Resources& resources, Kernel&& kernel) {
-  using Clock = std::chrono::steady_clock;
-  const double cpu = cpu_seconds();
-  const auto begin = Clock::now();
-  auto result = kernel();
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  const auto rows = static_cast<double>(workload.rows.users());
-  report["seconds"] = seconds;
-  report["cpu_seconds"] = cpu_seconds() - cpu;
-  report["rows"] = workload.rows.users();
-  report["rows_per_second"] = rows / std::max(seconds, 1e-9);
-  report["peak_rss_mb"] = peak_rss_mb();
-  report["threads"] = resources.threads;
-  return result;
+  return timed_rows(report, workload.rows.users(), resources, std::forward<Kernel>(kernel));
 }
 
 template <HasFields T>
@@ -118,7 +106,12 @@ Status bench_ease(const Workload& workload, const BenchRequest& request, const J
                   const Resources& resources, Json& report) {
   SARTOR_ASSIGN(const auto config, settings_of<EaseBench>(settings));
   const auto kernel = [&]() -> Result<Matrix<float>> {
-    SARTOR_ASSIGN(auto gram, gram_of_rows(workload.rows, {}, workload.binary, resources));
+    Json of_gram;
+    SARTOR_ASSIGN(auto gram, timed(of_gram, workload, resources, [&] {
+                    return gram_of_rows(workload.rows, {}, workload.binary, resources);
+                  }));
+    report["gram_seconds"] = of_gram["seconds"];
+    report["gram_cpu_seconds"] = of_gram["cpu_seconds"];
     return ease_weights(std::move(gram), config.regularization, resources);
   };
   SARTOR_ASSIGN(const auto weights, timed(report, workload, resources, kernel));
@@ -184,11 +177,15 @@ constexpr Benchmark kBenchmarks[] = {
 std::vector<std::string> model_benchmarks() {
   std::vector<std::string> names;
   for (const Benchmark& benchmark : kBenchmarks) names.emplace_back(benchmark.name);
+  for (std::string& name : vector_benchmarks()) names.push_back(std::move(name));
   return names;
 }
 
 Result<Json> run_model_benchmark(std::string_view workload, const BenchRequest& request,
                                  const Json& settings, const Resources& resources) {
+  const std::vector<std::string> on_vectors = vector_benchmarks();
+  if (std::find(on_vectors.begin(), on_vectors.end(), workload) != on_vectors.end())
+    return run_vector_benchmark(workload, request, settings, resources);
   for (const Benchmark& benchmark : kBenchmarks) {
     if (workload != benchmark.name) continue;
     SARTOR_ASSIGN(const Workload loaded, load_csr(request.input));

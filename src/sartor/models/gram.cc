@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "sartor/base/text.h"
+#include "sartor/models/bit_gram.h"
 #include "sartor/models/dense.h"
 
 namespace sartor {
@@ -63,6 +64,26 @@ std::size_t affordable_items(const GramConfig& config) {
   return head_that_fits(config.max_bytes, config.matrices, config.neighbours);
 }
 
+// The items of all users but those of `users` (ascending), whose rows are empty; without values.
+UserItems without_users(const UserItems& rows, std::span<const std::uint32_t> users) {
+  UserItems out{.items = rows.items, .begin = {0}};
+  out.begin.reserve(rows.users() + 1);
+  out.item.reserve(rows.item.size());
+  auto next = users.begin();
+  for (std::size_t u = 0; u < rows.users(); ++u) {
+    const bool left_out = next != users.end() && *next == u;
+    if (left_out) {
+      ++next;
+    } else {
+      const auto item = rows.item.begin();
+      out.item.insert(out.item.end(), item + static_cast<std::ptrdiff_t>(rows.begin[u]),
+                      item + static_cast<std::ptrdiff_t>(rows.begin[u + 1]));
+    }
+    out.begin.push_back(out.item.size());
+  }
+  return out;
+}
+
 Status fill(const UserItems& rows, const FitInput& input, Gram& gram, const Resources& resources) {
   SARTOR_ASSIGN(gram.values,
                 gram_of_rows(rows, input.user_weights, gram.weight_power == 0, resources));
@@ -91,8 +112,13 @@ void GramRows::add_lower(std::size_t i, std::span<float> row) const {
 
 Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float> user_weights,
                                    bool binary, const Resources& resources) {
-  const ItemUsers columns = item_users(rows);
-  const GramRows lower(rows, columns, user_weights, binary);
+  std::vector<std::uint32_t> busy;
+  if (binary && user_weights.empty()) busy = users_for_bits(rows);
+  UserItems others;
+  if (!busy.empty()) others = without_users(rows, busy);
+  const UserItems& one_by_one = busy.empty() ? rows : others;
+  const ItemUsers columns = item_users(one_by_one);
+  const GramRows lower(one_by_one, columns, user_weights, binary);
   Matrix<float> gram(rows.items, rows.items);
   SARTOR_TRY(parallel_for(resources, rows.items, kRowsPerBlock,
                           [&](std::size_t begin, std::size_t end) -> Status {
@@ -101,6 +127,7 @@ Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float>
                             }
                             return {};
                           }));
+  SARTOR_TRY(add_common_users(rows, busy, gram.view(), resources));
   SARTOR_TRY(mirror_lower(gram.view(), resources));
   return gram;
 }

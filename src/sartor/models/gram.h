@@ -49,7 +49,7 @@ Result<Gram> item_gram_of(const FitInput& input, std::span<const UserId> users, 
                           const Resources& resources);
 
 // The same of rows that are at hand, all of them, with `user_weights` as in FitInput; `binary`:
-// every value is 1.
+// every value is 1, and without weights the busiest users are counted by bits (bit_gram.h).
 Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float> user_weights,
                                    bool binary, const Resources& resources);
 

@@ -216,8 +216,10 @@ Status check_config(const Config& config) {
   if (config.models.families.empty())
     return config_error("models.families: expected at least one family");
   for (const std::string& family : config.models.families) {
-    SARTOR_TRY(check_word("models.families", family,
-                          {"popularity", "own_history", "item_knn", "ease", "rerank"}));
+    SARTOR_TRY(
+        check_word("models.families", family,
+                   {"popularity", "own_history", "item_knn", "ease", "due_again", "rerank", "trend",
+                    "new_items", "context_popularity", "covisitation", "als", "content"}));
   }
   for (const double share : config.tuning.shrink) {
     if (share < 0 || share > 1)

@@ -282,8 +282,11 @@ TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
     for (const Slot& slot : plan.slots) slots.push_back(slot.name);
     return slots;
   };
-  EXPECT_THAT(names(plan_variants({}, true, true)),
-              ElementsAre("popularity", "popularity_long", "own_history", "item_knn", "ease"));
+  EXPECT_THAT(
+      names(plan_variants({}, true, true)),
+      ElementsAre("popularity", "popularity_long", "own_history", "item_knn", "ease", "due_again"));
+  EXPECT_THAT(names(plan_variants({.families = {"als", "content"}}, true, true)),
+              ElementsAre("als", "content"));
   EXPECT_THAT(names(plan_variants({}, false, true)),
               ElementsAre("popularity", "popularity_long", "item_knn", "ease"));
   for (const VariantSpec& spec : plan_variants({}, true, false).variants)
@@ -356,11 +359,11 @@ TEST(Variants, LeaveThePlanWithTheirComponent) {
   const VariantPlan one = without(plan, "ease-100");
   EXPECT_EQ(one.variants.size(), plan.variants.size() - config.history_half_lives.size());
   EXPECT_EQ(one.slots.size(), plan.slots.size());
-  EXPECT_EQ(one.variants[one.slots.back().variants[0]].parameters.at("regularization"), 300);
+  EXPECT_EQ(one.variants[one.slots[4].variants[0]].parameters.at("regularization"), 300);
   const VariantPlan none = without(without(one, "ease-300"), "popularity");
   std::vector<std::string> names;
   for (const Slot& slot : none.slots) names.push_back(slot.name);
-  EXPECT_THAT(names, ElementsAre("own_history", "item_knn"));
+  EXPECT_THAT(names, ElementsAre("own_history", "item_knn", "due_again"));
   EXPECT_EQ(without(plan, "nothing").variants, plan.variants);
 }
 

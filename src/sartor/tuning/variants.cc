@@ -15,6 +15,8 @@ namespace {
 
 using Specs = std::vector<VariantSpec>;
 
+constexpr const char* kAsTheyAre[] = {"trend",        "new_items", "context_popularity",
+                                      "covisitation", "als",       "content"};
 constexpr std::size_t kStrengthsTried = 2;  // of fine-tuning, as TuningConfig has it by default
 
 // Every one of `parameters` with every half-life.
@@ -118,6 +120,15 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
   if (wanted("ease")) {
     add_slot(plan, variants_of("ease", "ease", half_lives,
                                each_of("regularization", config.ease_regularization)));
+  }
+  if (wanted("due_again") && repeat && timed) {
+    add_slot(plan, variants_of("due_again", "due_again", {180, 0},
+                               {{{"horizon_days", 30}, {"item_half_life_days", 60}},
+                                {{"horizon_days", 30}}}));
+  }
+  // Whatever else the registry has, as it is by default.
+  for (const char* family : kAsTheyAre) {
+    if (wanted(family)) add_slot(plan, variants_of(family, family, half_lives));
   }
   return plan;
 }
