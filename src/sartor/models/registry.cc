@@ -9,6 +9,7 @@
 #include "sartor/models/als.h"
 #include "sartor/models/blend.h"
 #include "sartor/models/ease.h"
+#include "sartor/models/item2vec.h"
 #include "sartor/models/item_knn.h"
 #include "sartor/models/own_history.h"
 #include "sartor/models/popularity.h"
@@ -63,6 +64,8 @@ constexpr Family kFamilies[] = {
         "ease", "linear item to item model in closed form (Steck 2019)"),
     family_row<AlsConfig, fit_als, load_als>(
         "als", "a vector per user and item by alternating least squares (Hu 2008)"),
+    family_row<Item2vecConfig, fit_item2vec, load_item2vec>(
+        "item2vec", "items near those of the user's history, by skip-gram vectors (Mikolov 2013)"),
     {.name = "blend",
      .help = "weighted sum of standardised components",
      .fields = fields_of<BlendConfig>,
