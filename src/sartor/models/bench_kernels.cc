@@ -13,6 +13,7 @@
 #include "sartor/models/bench_vectors.h"
 #include "sartor/models/ease.h"
 #include "sartor/models/gram.h"
+#include "sartor/models/item2vec.h"
 #include "sartor/models/item_knn.h"
 #include "sartor/models/npy.h"
 
@@ -49,14 +50,14 @@ struct Workload {
   bool binary = true;
 };
 
-Result<Workload> load_csr(const std::string& folder) {
+// `sequences`: rows are in the order of time, with repetitions, and have no values.
+Result<Workload> load_csr(const std::string& folder, bool sequences) {
   const auto fail = [&](const std::string& message) {
     return Error{ErrorCode::bad_data, fmt::format("{}: {}", folder, message)};
   };
   SARTOR_ASSIGN(const auto shape, read_npy<std::int64_t>(folder + "/shape.npy"));
   SARTOR_ASSIGN(const auto begin, read_npy<std::int64_t>(folder + "/indptr.npy"));
   SARTOR_ASSIGN(const auto items, read_npy<std::int64_t>(folder + "/indices.npy"));
-  SARTOR_ASSIGN(auto values, read_npy<float>(folder + "/values.npy"));
   if (shape.values.size() != 2 || shape.values[0] < 1 || shape.values[1] < 1) {
     return fail("shape.npy: expected [users, items]");
   }
@@ -66,9 +67,6 @@ Result<Workload> load_csr(const std::string& folder) {
       !std::is_sorted(begin.values.begin(), begin.values.end())) {
     return fail("indptr.npy: expected users + 1 ascending places from 0 to the number of entries");
   }
-  if (values.values.size() != items.values.size()) {
-    return fail(fmt::format("{} values for {} indices", values.values.size(), n));
-  }
   Workload out;
   out.rows.items = static_cast<std::size_t>(shape.values[1]);
   out.rows.begin.assign(begin.values.begin(), begin.values.end());
@@ -76,13 +74,19 @@ Result<Workload> load_csr(const std::string& folder) {
     for (std::size_t e = out.rows.begin[u]; e < out.rows.begin[u + 1]; ++e) {
       const std::int64_t item = items.values[e];
       const bool first = e == out.rows.begin[u];
-      if (item < 0 || item >= shape.values[1] || (!first && item <= items.values[e - 1])) {
-        return fail(fmt::format("indices.npy: row {} is not ascending within 0 to {}", u,
-                                shape.values[1] - 1));
+      const bool falls = !sequences && !first && item <= items.values[e - 1];
+      if (item < 0 || item >= shape.values[1] || falls) {
+        return fail(fmt::format("indices.npy: row {} is not {}within 0 to {}", u,
+                                sequences ? "" : "ascending ", shape.values[1] - 1));
       }
     }
   }
   out.rows.item.assign(items.values.begin(), items.values.end());
+  if (sequences) return out;
+  SARTOR_ASSIGN(auto values, read_npy<float>(folder + "/values.npy"));
+  if (values.values.size() != items.values.size()) {
+    return fail(fmt::format("{} values for {} indices", values.values.size(), n));
+  }
   out.binary = std::all_of(values.values.begin(), values.values.end(),
                            [](float value) { return value == 1; });
   out.rows.value = std::move(values.values);
@@ -164,13 +168,29 @@ Status bench_als(const Workload& workload, const BenchRequest& request, const Js
   return {};
 }
 
+Status bench_item2vec(const Workload& workload, const BenchRequest& request, const Json& settings,
+                      const Resources& resources, Json& report) {
+  SARTOR_ASSIGN(const auto config, settings_of<Item2vecConfig>(settings));
+  const Sequences sequences{
+      .items = workload.rows.items, .begin = workload.rows.begin, .item = workload.rows.item};
+  SARTOR_ASSIGN(const auto fitted, timed(report, workload, resources, [&] {
+                  return fit_skip_gram(sequences, config, resources);
+                }));
+  if (request.output.empty()) return {};
+  const std::size_t shape[] = {fitted.input.rows(), fitted.input.columns()};
+  return write_npy<float>(request.output + "/vectors.npy", fitted.input.values(), shape);
+}
+
 struct Benchmark {
   const char* name;
   Status (*run)(const Workload&, const BenchRequest&, const Json&, const Resources&, Json&);
+  bool sequences = false;  // what load_csr is told
 };
 
-constexpr Benchmark kBenchmarks[] = {
-    {"als", bench_als}, {"ease", bench_ease}, {"item_knn", bench_item_knn}};
+constexpr Benchmark kBenchmarks[] = {{"als", bench_als},
+                                     {"ease", bench_ease},
+                                     {"item2vec", bench_item2vec, true},
+                                     {"item_knn", bench_item_knn}};
 
 }  // namespace
 
@@ -188,7 +208,7 @@ Result<Json> run_model_benchmark(std::string_view workload, const BenchRequest& 
     return run_vector_benchmark(workload, request, settings, resources);
   for (const Benchmark& benchmark : kBenchmarks) {
     if (workload != benchmark.name) continue;
-    SARTOR_ASSIGN(const Workload loaded, load_csr(request.input));
+    SARTOR_ASSIGN(const Workload loaded, load_csr(request.input, benchmark.sequences));
     if (!request.output.empty()) {
       std::error_code failed;
       std::filesystem::create_directories(request.output, failed);

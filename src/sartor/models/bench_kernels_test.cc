@@ -66,6 +66,23 @@ TEST_F(Bench, ItemKnnWritesNeighboursBestFirst) {
                                              FloatNear(1 / std::sqrt(6.0f), 1e-6f), 0));
 }
 
+TEST_F(Bench, Item2vecReadsRowsAsSequences) {
+  write("indices", {1, 0, 4, 1, 4, 2, 2, 4, 3, 2, 3, 0, 4, 4, 1});
+  std::filesystem::remove(folder + "/values.npy");
+  const Json settings = {{"dimensions", 3}, {"window", 2}, {"epochs", 2}};
+  const auto report = run_model_benchmark("item2vec", request, settings, {});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ((*report)["rows"], 6);
+  const auto vectors = read_npy<float>(folder + "/out/vectors.npy");
+  ASSERT_TRUE(vectors);
+  EXPECT_THAT(vectors->shape, ElementsAre(5, 3));
+  EXPECT_THAT(run_model_benchmark("ease", request, Json::object(), {}).error().message,
+              HasSubstr("row 0 is not ascending"));
+  write("indices", {1, 0, 4, 1, 4, 2, 2, 5, 3, 2, 3, 0, 4, 4, 1});
+  EXPECT_THAT(run_model_benchmark("item2vec", request, settings, {}).error().message,
+              HasSubstr("row 2 is not within 0 to 4"));
+}
+
 TEST_F(Bench, NamesWhatIsWrong) {
   const auto message = [&](const char* name, const Json& settings = Json::object()) {
     return run_model_benchmark(name, request, settings, {}).error().message;

@@ -13,6 +13,7 @@
 #include "sartor/models/covisitation.h"
 #include "sartor/models/due_again.h"
 #include "sartor/models/ease.h"
+#include "sartor/models/item2vec.h"
 #include "sartor/models/item_knn.h"
 #include "sartor/models/new_items.h"
 #include "sartor/models/own_history.h"
@@ -78,6 +79,8 @@ constexpr Family kFamilies[] = {
         "ease", "linear item to item model in closed form (Steck 2019)"),
     family_row<AlsConfig, fit_als, load_als>(
         "als", "a vector per user and item by alternating least squares (Hu 2008)"),
+    family_row<Item2vecConfig, fit_item2vec, load_item2vec>(
+        "item2vec", "items near those of the user's history, by skip-gram vectors (Mikolov 2013)"),
     family_row<ContentConfig, fit_content, load_content>(
         "content", "items whose text, categories and numbers are like what the user took"),
     {.name = "blend",

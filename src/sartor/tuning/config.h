@@ -46,8 +46,8 @@ struct TuningConfig {
 
 // What the general blend is made of. Lists are variants of which the search takes one per slot.
 struct ModelsConfig {
-  std::vector<std::string> families = {"popularity", "own_history", "item_knn",
-                                       "ease",       "due_again",   "rerank"};
+  std::vector<std::string> families = {"popularity", "own_history", "item_knn", "ease",
+                                       "als",        "due_again",   "rerank"};
   std::vector<double> popularity_half_lives = {0.5, 1, 3.5, 7, 14};
   std::vector<double> popularity_long_half_lives = {30, 90, 0};
   std::vector<double> own_history_half_lives = {7, 14, 30, 60, 120, 0};
@@ -65,8 +65,8 @@ struct ModelsConfig {
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"families", &ModelsConfig::families,
-              "of the general blend; trend, new_items, context_popularity, covisitation, als and "
-              "content may be added"},
+              "of the general blend; trend, new_items, context_popularity, covisitation, item2vec "
+              "and content may be added"},
         Field{"popularity_half_lives", &ModelsConfig::popularity_half_lives,
               "days; what is wanted now"},
         Field{"popularity_long_half_lives", &ModelsConfig::popularity_long_half_lives,

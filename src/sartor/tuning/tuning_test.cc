@@ -288,7 +288,7 @@ TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
   EXPECT_THAT(names(plan_variants({.families = {"als", "content"}}, true, true)),
               ElementsAre("als", "content"));
   EXPECT_THAT(names(plan_variants({}, false, true)),
-              ElementsAre("popularity", "popularity_long", "item_knn", "ease"));
+              ElementsAre("popularity", "popularity_long", "item_knn", "ease", "als"));
   for (const VariantSpec& spec : plan_variants({}, true, false).variants)
     EXPECT_EQ(spec.half_life_days, 0);
 }
@@ -363,7 +363,7 @@ TEST(Variants, LeaveThePlanWithTheirComponent) {
   const VariantPlan none = without(without(one, "ease-300"), "popularity");
   std::vector<std::string> names;
   for (const Slot& slot : none.slots) names.push_back(slot.name);
-  EXPECT_THAT(names, ElementsAre("own_history", "item_knn", "due_again"));
+  EXPECT_THAT(names, ElementsAre("own_history", "item_knn", "due_again", "als"));
   EXPECT_EQ(without(plan, "nothing").variants, plan.variants);
 }
 

@@ -16,7 +16,7 @@ namespace {
 using Specs = std::vector<VariantSpec>;
 
 constexpr const char* kAsTheyAre[] = {"trend",        "new_items", "context_popularity",
-                                      "covisitation", "als",       "content"};
+                                      "covisitation", "item2vec",  "content"};
 constexpr std::size_t kStrengthsTried = 2;  // of fine-tuning, as TuningConfig has it by default
 
 // Every one of `parameters` with every half-life.
@@ -125,6 +125,11 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
     add_slot(plan, variants_of("due_again", "due_again", {180, 0},
                                {{{"horizon_days", 30}, {"item_half_life_days", 60}},
                                 {{"horizon_days", 30}}}));
+  }
+  if (wanted("als")) {
+    add_slot(plan, variants_of("als", "als", half_lives,
+                               {{{"regularization", 300}, {"alpha", 40}},
+                                {{"regularization", 100}, {"alpha", 10}}}));
   }
   // Whatever else the registry has, as it is by default.
   for (const char* family : kAsTheyAre) {
