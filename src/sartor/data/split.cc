@@ -67,9 +67,9 @@ Status check(const std::vector<Named>& windows, const std::vector<Time>& times, 
 }  // namespace
 
 Result<Split> make_split(const InteractionLog& log, const SplitConfig& config) {
-  if (config.cases != "window") {
+  if (config.cases != "window" && config.cases != "next") {
     return Error{ErrorCode::config,
-                 fmt::format("split.cases: expected 'window', found '{}'", config.cases)};
+                 fmt::format("split.cases: expected 'window' or 'next', found '{}'", config.cases)};
   }
   const auto times = positive_times(log);
   if (times.empty()) {

@@ -68,7 +68,8 @@ TEST(Split, WindowsOutOfOrderOrEmptyAreNamed) {
   EXPECT_THAT(split.error().message, HasSubstr("validate_from"));
   EXPECT_FALSE(make_split(daily(2), {}).has_value());
   EXPECT_FALSE(make_split({.users = 1, .items = 1, .begin = {0, 0}}, {}).has_value());
-  EXPECT_FALSE(make_split(daily(100), {.cases = "next"}).has_value());
+  EXPECT_TRUE(make_split(daily(100), {.cases = "next"}).has_value());
+  EXPECT_FALSE(make_split(daily(100), {.cases = "each"}).has_value());
 }
 
 }  // namespace
