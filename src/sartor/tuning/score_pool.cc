@@ -136,14 +136,10 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
 }
 
 ScorePool ScorePool::only(std::span<const std::size_t> variants) const {
-  ScorePool pool;
+  ScorePool pool = *this;
   pool.variants_ = variants.size();
-  pool.begin_ = begin_;
-  pool.hit_begin_ = hit_begin_;
-  pool.hits_ = hits_;
-  pool.targets_ = targets_;
-  pool.z_.reserve(begin_.back() * variants.size());
-  for (std::size_t c = 0; c < cases(); ++c) {
+  pool.z_.clear();
+  for (std::size_t c = 0; c + 1 < begin_.size(); ++c) {
     for (const std::size_t variant : variants) {
       const auto z = row(c, variant);
       pool.z_.insert(pool.z_.end(), z.begin(), z.end());

@@ -282,9 +282,9 @@ TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
     for (const Slot& slot : plan.slots) slots.push_back(slot.name);
     return slots;
   };
-  EXPECT_THAT(
-      names(plan_variants({}, true, true)),
-      ElementsAre("popularity", "popularity_long", "own_history", "item_knn", "ease", "due_again"));
+  EXPECT_THAT(names(plan_variants({}, true, true)),
+              ElementsAre("popularity", "popularity_long", "own_history", "item_knn", "ease",
+                          "due_again", "als"));
   EXPECT_THAT(names(plan_variants({.families = {"als", "content"}}, true, true)),
               ElementsAre("als", "content"));
   EXPECT_THAT(names(plan_variants({}, false, true)),
