@@ -127,12 +127,14 @@ std::vector<double> lived_days(const History& history) {
       break;  // in time order
     }
   }
-  // Without a time all items are equally old.
-  if (start == history.as_of()) start -= kDay;
+  const bool untimed = start == history.as_of();
   std::vector<double> days(history.items());
   for (std::uint32_t i = 0; i < days.size(); ++i) {
     if (!history.seen(ItemId{i})) continue;
-    days[i] = days_between(std::max(start, history.first_seen(ItemId{i})), history.as_of());
+    // Without a time all items are equally old.
+    days[i] = untimed
+                  ? 1.0
+                  : days_between(std::max(start, history.first_seen(ItemId{i})), history.as_of());
   }
   return days;
 }

@@ -1,5 +1,6 @@
 #include "sartor/tuning/journal.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/json.h"
@@ -34,7 +35,9 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
   Json distributions = Json::object();
   Json params = Json::object();
   const bool choice = series.adaptation != "fine_tuned";  // its slots hold one variant each
-  for (std::size_t s = 0; s < plan.slots.size(); ++s) {
+  // The general search is over before there is a re-ranker, the plan's last slot.
+  const std::size_t slots = std::min(plan.slots.size(), trial.point.weight.size());
+  for (std::size_t s = 0; s < slots; ++s) {
     const Slot& slot = plan.slots[s];
     if (choice && slot.variants.size() > 1) {
       distributions[slot.name] = categorical(plan, slot).dump();

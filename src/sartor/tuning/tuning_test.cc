@@ -454,4 +454,13 @@ TEST(Journal, IsWhatOptunaReads) {
 )");
 }
 
+TEST(Journal, ASearchBeforeTheReRankerHasNoWeightOfIt) {
+  const VariantPlan plan{
+      .variants = {{.slot = "ease", .family = "ease"}, {.slot = "rerank", .family = "rerank"}},
+      .slots = {{"ease", {0}}, {"rerank", {1}}}};
+  const Trial trial{.point = {.choice = {0}, .weight = {1}}, .value = 0.5};
+  const std::string journal = optuna_journal({{"general", {"general", 0, {trial}}}}, plan);
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"params\":{\"ease.weight\":1.0}"));
+}
+
 }  // namespace sartor
