@@ -55,7 +55,7 @@ run 2 sartor run .
 write_config ''
 run 0 sartor run . --json --set gate.min_users=10 --set models.max_items=50
 has "keeps the 50 most popular of" "$err"
-check "[w['detail'] for w in j['warnings'] if w['code'] == 'model_note' and 'keeps the 50 most popular of' in w['detail']]"
+check "any(w['code'] == 'model_note' and 'keeps the 50 most popular of' in w['detail'] for w in j['warnings'])"
 
 # A good run, then bad data: the published bundle stays.
 write_config ''

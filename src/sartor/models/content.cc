@@ -256,9 +256,13 @@ Result<ModelPtr> fit_content(const FitInput& input, const ContentConfig& config,
   const ItemFeatures facts = item_features(*input.item_attributes);
   const Frequencies frequency = frequencies(facts, *input.history);
   SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, 0, resources));
-  std::vector<double> g =
-      config.learned ? lifts(facts, pairs_of(facts, rows, input)) : inverse_frequencies(frequency);
-  const double of_kind[] = {config.text_weight, config.category_weight, config.number_weight};
+  std::vector<double> g = inverse_frequencies(frequency);
+  if (config.learned) {
+    const Pairs pairs = pairs_of(facts, rows, input);
+    if (pairs.all > 0) g = lifts(facts, pairs);
+  }
+  const double of_kind[] = {config.text_weight, config.category_weight, config.price_weight,
+                            config.number_weight};
   const double most = config.max_share * static_cast<double>(frequency.items);
   for (std::size_t f = 0; f < g.size(); ++f) {
     const bool common = static_cast<double>(frequency.of[f]) > most;

@@ -12,7 +12,8 @@ struct ContentConfig {
   double half_life_days = kNoDecayDays;
   double text_weight = 1;
   double category_weight = 1;
-  double number_weight = 0.5;
+  double price_weight = 0.5;
+  double number_weight = 0;
   bool learned = true;
   double max_share = 0.3;
 
@@ -24,8 +25,9 @@ struct ContentConfig {
               "of the words of `text`"},
         Field{"category_weight", &ContentConfig::category_weight, 0, 100, Scale::linear,
               "of `category` and every other column of words"},
+        Field{"price_weight", &ContentConfig::price_weight, 0, 100, Scale::linear, "of `price`"},
         Field{"number_weight", &ContentConfig::number_weight, 0, 100, Scale::linear,
-              "of `price` and every other column of numbers"},
+              "of every other column of numbers; what few share tends to drown the rest"},
         Field{"learned", &ContentConfig::learned,
               "weighs a fact by how much more often than by chance items that share it are taken "
               "by the same user; else by how rare it is"},
@@ -45,8 +47,9 @@ struct ContentConfig {
 //   chance_f   = (sum over users of c)^2 / sum over users of n
 // and L is the same quotient over all facts of f's column: what nobody took yet has its column's
 // weight (naive Bayes on "taken by the same user", shrunk). Users with one item count for nothing.
-// Else g_f = (1 + ln((1 + n) / (1 + n_f))) over its largest possible value, n the items seen before
-// the history's end and n_f those with f: TF-IDF as scikit-learn smooths it.
+// Else, and where no user has two items, g_f = (1 + ln((1 + n) / (1 + n_f))) over its largest
+// possible value, n the items seen before the history's end and n_f those with f: TF-IDF as
+// scikit-learn smooths it.
 //
 // A query costs the postings of its facts, at most (facts of the profile) * max_share * items.
 // Fails with `invalid_argument` if `item_attributes` is null, is of another catalogue or holds

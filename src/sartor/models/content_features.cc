@@ -214,9 +214,12 @@ ItemFeatures item_features(const Table& items) {
     } else if (column.is_text) {
       out.kind_of.push_back(FactKind::category);
       add_categories(column, c, entries);
+    } else if (column.name == "price") {
+      out.kind_of.push_back(FactKind::price);
+      add_prices(column, c, entries);
     } else {
       out.kind_of.push_back(FactKind::number);
-      (column.name == "price" ? add_prices : add_numbers)(column, c, entries);
+      add_numbers(column, c, entries);
     }
   }
   pack(std::move(entries), items.rows, out);

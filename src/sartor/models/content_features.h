@@ -11,7 +11,7 @@
 namespace sartor {
 
 // What a feature was made from; each kind has a weight of its own in a content model.
-enum class FactKind : std::uint8_t { text, category, number };
+enum class FactKind : std::uint8_t { text, category, price, number };
 
 // Items x features. An item's features are ascending and distinct; an item without facts has none.
 struct ItemFeatures {

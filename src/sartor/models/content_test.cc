@@ -134,6 +134,31 @@ TEST(Content, LearnsThatColoursMatterAndShapesDoNot) {
   EXPECT_NEAR(scores[7], scores[6], 0.1);
 }
 
+TEST(Content, GoesByRarityWhereNothingWasTakenTogether) {
+  Colours world;
+  world.log = make_log(2, 9, {{0, 0, kDay}, {1, 3, kDay}});
+  world.history = History(world.log, 2 * kDay);
+  const Query query{UserId{0}, 2 * kDay, world.history.of(UserId{0})};
+  const auto learned = fit_content(world.input, {.max_share = 1}, {});
+  const auto by_rarity = fit_content(world.input, {.learned = false, .max_share = 1}, {});
+  ASSERT_TRUE(learned) << learned.error().message;
+  EXPECT_EQ(scores_of(**learned, query, 9), scores_of(**by_rarity, query, 9));
+}
+
+TEST(Content, TakesNumbersButThePriceOnlyWhereAsked) {
+  Colours world;
+  const auto cold = [&](const char* column, const ContentConfig& config) {
+    const Table facts = table({number_column(column, {1, 90, 1, 90, 1, 90, 1, 90, kNan})});
+    const auto model =
+        fit_content({.history = &world.history, .item_attributes = &facts}, config, {});
+    if (!model) return -1.0f;
+    return scores_of(**model, {UserId{2}, 2 * kDay, world.history.of(UserId{2})}, 9)[6];
+  };
+  EXPECT_GT(cold("price", {.max_share = 1}), 0.9f);
+  EXPECT_EQ(cold("seconds", {.max_share = 1}), -1.0f);
+  EXPECT_GT(cold("seconds", {.number_weight = 1, .max_share = 1}), 0.9f);
+}
+
 TEST(Content, LeavesOutWhatMostItemsShare) {
   const Colours world;
   const auto model = fit_content(world.input, {.learned = false, .max_share = 0.4}, {});
