@@ -43,11 +43,13 @@ class Tuner {
   void leave_out(const std::string& component, const std::string& reason);
   // The same if the variant is to blame for `error`, which it returns.
   Error blame(const VariantSpec& spec, const Error& error);
-  // Pools of the windows before validate, over all variants but the re-ranker. The last one screens
-  // the variants: from then on the plan holds those that are worth a search.
-  Result<std::vector<ScorePool>> earlier_pools();
-  Result<ScorePool> screen(const ScorePool& pool);
-  Status fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning);
+  // Pools of the windows before validate, over all variants but the re-ranker, and what its trees
+  // are fitted on. The last window screens the variants: from then on the plan holds those that are
+  // worth a search, and its blend is the one that draws up the re-ranker's list.
+  Result<std::vector<ScorePool>> earlier_pools(GeneralTuning& tuning);
+  Result<BlendPoint> screen(ScorePool& pool);
+  bool may_rerank(GeneralTuning& tuning) const;
+  Status fit_trees(GeneralTuning& tuning);
   // Family "rerank" is this from here on.
   void use_rerank(const GeneralTuning& tuning);
   Status make_pool();

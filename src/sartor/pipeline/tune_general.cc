@@ -51,30 +51,44 @@ bool wants(const Config& config, const std::string& family) {
 
 }  // namespace
 
-Result<std::vector<ScorePool>> Tuner::earlier_pools() {
+Result<std::vector<ScorePool>> Tuner::earlier_pools(GeneralTuning& tuning) {
   const std::vector<OriginView>& earlier = project_.earlier();
   std::size_t cases = 0;
   for (const OriginView& view : earlier) cases += view.cases.size();
+  bool rerank = may_rerank(tuning);
   std::vector<ScorePool> pools;
+  RerankPlan plan;
   for (std::size_t i = earlier.size(); i-- > 0;) {
     const OriginView& view = earlier[i];
+    const std::string name = fmt::format("earlier window {} of {}", i + 1, earlier.size());
     VariantFitter fitter(view.history, &project_.data().item_attributes, config_.models);
-    SARTOR_ASSIGN(auto pool, scored(view, fitter, cases,
-                                    fmt::format("earlier window {} of {}", i + 1, earlier.size())));
+    SARTOR_ASSIGN(auto pool, scored(view, fitter, cases, name));
     if (pools.empty()) {
-      SARTOR_ASSIGN(pool, screen(pool));
+      SARTOR_ASSIGN(BlendPoint best, screen(pool));
+      if (best.weight.empty()) {
+        tuning.without_rerank = "nobody has a case in the window before validate";
+        rerank = false;
+      } else {
+        plan = rerank_plan(project_, config_, terms_of(best), {});
+      }
     }
     pools.push_back(std::move(pool));
+    if (!rerank) continue;
+    resources_.begin_step("drawing up lists for " + name);
+    SARTOR_ASSIGN(TreeRows rows, training_rows(plan, view, config_, fitter, resources_.quietly()));
+    tuning.rows.push_back(std::move(rows));
   }
   std::reverse(pools.begin(), pools.end());
+  std::reverse(tuning.rows.begin(), tuning.rows.end());
+  if (rerank) tuning.shortlist = std::move(plan.terms);
   return pools;
 }
 
-Result<ScorePool> Tuner::screen(const ScorePool& pool) {
+Result<BlendPoint> Tuner::screen(ScorePool& pool) {
   std::vector<PoolCase> cases;
   add_cases(pool, cases);
-  if (cases.empty()) return pool;
-  const BlendSearchOptions search{.metric = metric_, .trials = 3 * plan_.slots.size()};
+  if (cases.empty()) return BlendPoint{};
+  const BlendSearchOptions search{.metric = metric_, .trials = 6 * plan_.slots.size()};
   resources_.begin_step("choosing variants", search.trials);
   SARTOR_ASSIGN(const BlendSearchResult found,
                 search_blend(cases, plan_.slots, first_point(cases, plan_.slots, metric_), search,
@@ -84,39 +98,36 @@ Result<ScorePool> Tuner::screen(const ScorePool& pool) {
                                 static_cast<std::size_t>(config_.tuning.keep_variants),
                                 resources_.quietly()));
   plan_ = std::move(kept.plan);
-  return pool.only(kept.kept);
+  pool = pool.only(kept.kept);
+  return kept.point;
 }
 
-Status Tuner::fit_trees(const BlendPoint& shortlist, GeneralTuning& tuning) {
+bool Tuner::may_rerank(GeneralTuning& tuning) const {
   if (!wants(config_, "rerank")) {
     tuning.without_rerank = "it is not among models.families";
-    return {};
+    return false;
   }
   for (const LeftOut& one : left_out_) {
     if (one.component != "rerank") continue;
     tuning.without_rerank = "it was left out: " + one.reason;
-    return {};
+    return false;
   }
-  const RerankPlan plan = rerank_plan(project_, config_, terms_of(shortlist), {});
+  return true;
+}
+
+Status Tuner::fit_trees(GeneralTuning& tuning) {
   std::size_t cases = 0;
-  resources_.begin_step("drawing up lists of earlier windows", project_.earlier().size());
-  for (const OriginView& view : project_.earlier()) {
-    VariantFitter fitter(view.history, &project_.data().item_attributes, config_.models);
-    SARTOR_ASSIGN(TreeRows rows, training_rows(plan, view, config_, fitter, resources_.quietly()));
-    cases += rows.in_case.size();
-    tuning.rows.push_back(std::move(rows));
-    resources_.advance();
-  }
+  for (const TreeRows& rows : tuning.rows) cases += rows.in_case.size();
   if (cases < kLeastTreeCases) {
     tuning.without_rerank =
         fmt::format("{} cases of earlier windows had a hit on their list; {} are needed", cases,
                     kLeastTreeCases);
     leave_out("rerank", tuning.without_rerank);
     tuning.rows.clear();
+    tuning.shortlist.clear();
     return {};
   }
   SARTOR_ASSIGN(tuning.trees, fit_recent_trees(tuning.rows, config_, "fitting trees", resources_));
-  tuning.shortlist = plan.terms;
   return {};
 }
 
@@ -185,7 +196,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
       .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2))};
 
   // What is fitted before validate: where the search starts, and the re-ranker.
-  SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools());
+  SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools(tuning));
   const std::vector<Slot> slots = plan_.slots;  // of the blend alone
   std::vector<PoolCase> always;
   for (const ScorePool& pool : before) add_cases(pool, always);
@@ -199,7 +210,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
         const BlendSearchResult first,
         search_blend(always, slots, first_point(always, slots, metric_), search, resources_));
     starts.fill(first.point);
-    SARTOR_TRY(fit_trees(first.point, tuning));
+    if (tuning.has_rerank()) SARTOR_TRY(fit_trees(tuning));
   }
 
   if (tuning.has_rerank()) {

@@ -127,9 +127,8 @@ VariantPlan plan_variants(const ModelsConfig& config, bool repeat, bool timed) {
                                 {{"horizon_days", 30}}}));
   }
   if (wanted("als")) {
-    add_slot(plan, variants_of("als", "als", half_lives,
-                               {{{"regularization", 300}, {"alpha", 40}},
-                                {{"regularization", 100}, {"alpha", 10}}}));
+    add_slot(plan,
+             variants_of("als", "als", half_lives, {{{"regularization", 300}, {"alpha", 40}}}));
   }
   // Whatever else the registry has, as it is by default.
   for (const char* family : kAsTheyAre) {
