@@ -11,7 +11,7 @@
 #   check EXPRESSION [FILE] expects such an expression to be true
 #   same FILE FILE          equal bytes (or equal trees)
 #   example NAME            prints examples/NAME's folder
-#   small_shop FOLDER       the Online Retail example with every fourth customer, ready to be run
+#   small_shop FOLDER [N]   the Online Retail example with every Nth customer (fourth), ready to be run
 #   skip WHY                ends the story as skipped
 set -uo pipefail
 
@@ -53,8 +53,8 @@ same() { diff -rq "$1" "$2" >"$err" 2>&1 || fail "$1 and $2 differ"; }
 example() { printf '%s\n' "$source_dir/examples/$1"; }
 small_shop() {
   mkdir -p "$1" && cp "$source_dir/examples/online-retail"/* "$1"
-  sed -i "s/'^\[0-9\]')\"/'^[0-9]') AND CustomerID % 4 = 0\"/" "$1/sartor.toml"
-  grep -q '% 4 = 0' "$1/sartor.toml" || fail "the example's keep has changed"
+  sed -i "s/'^\[0-9\]')\"/'^[0-9]') AND CustomerID % ${2:-4} = 0\"/" "$1/sartor.toml"
+  grep -q "% ${2:-4} = 0" "$1/sartor.toml" || fail "the example's keep has changed"
 }
 
 json() {

@@ -1,12 +1,12 @@
 # cases = "next": every event is predicted as of its own moment, and a user's value is the mean over the user's events.
 . "$(dirname "$0")/lib.sh"
-for name in one two; do small_shop $name; done
-quick="--set split.cases=next --set tuning.trials=40 --set tuning.strengths=[1] --set models.trees.rounds=40 --set gate.min_users=60
-       --set models.ease_regularization=[300] --set split.earlier=1 --set evaluation.max_cases=1500 --set models.rerank_cases=800"
+for name in one two; do small_shop $name 8; done
+quick="--set split.cases=next --set tuning.trials=24 --set tuning.strengths=[1] --set models.trees.rounds=20 --set gate.min_users=30
+       --set models.ease_regularization=[300] --set split.earlier=1 --set evaluation.max_cases=600 --set models.rerank_cases=400"
 
 run 0 sartor run one -q --json --threads 1 $quick --rankings trec
 cp "$out" next.json
-check "all(w['cases'] <= 1500 and w['cases'] > 2 * w['users'] for w in j['split'].values())"
+check "all(w['cases'] <= 600 and w['cases'] > 2 * w['users'] for w in j['split'].values())"
 check "[w['code'] for w in j['warnings']].count('cases_thinned') == 3"
 check "j['overall']['test']['users'] == j['split']['test']['users']"
 check "sum(s['users'] for s in j['segments']) == j['split']['confirm']['users']"
