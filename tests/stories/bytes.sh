@@ -1,7 +1,7 @@
 # The same inputs and seed give the same bundle bytes with 1 and 2 threads, and after a kill.
 . "$(dirname "$0")/lib.sh"
 for name in one two killed; do small_shop $name; done
-quick="--set tuning.trials=60 --set tuning.strengths=[1] --set models.trees.rounds=40 --set gate.min_users=60
+quick="--set tuning.trials=60 --set tuning.strengths=[1] --set models.trees.rounds=16 --set gate.min_users=60
        --set models.ease_regularization=[300] --set split.earlier=2"
 
 run 0 sartor run one -q --threads 1 $quick
