@@ -20,7 +20,7 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
       return Error{ErrorCode::config, "--set " + assignment + ": expected key=value"};
     }
     const std::string text = assignment.substr(equals + 1);
-    const Json value = Json::parse(text, nullptr, false);
+    const Json value = parse_json(text);
     settings[assignment.substr(0, equals)] =
         value.is_number() || value.is_boolean() ? value : Json(text);
   }
@@ -52,14 +52,14 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
                                 *settings, resources);
   if (!report) return fail(report.error());
   if (flags.json) {
-    fmt::print("{}\n", report->dump());
+    fmt::print("{}\n", json_text(*report));
     return kDone;
   }
   for (const auto& [name, value] : report->items()) {
     fmt::print("{:<16} {}\n", name,
                value.is_number_float() ? fmt::format("{:.6g}", value.get<double>())
                : value.is_string()     ? value.get<std::string>()
-                                       : value.dump());
+                                       : json_text(value));
   }
   return kDone;
 }

@@ -65,7 +65,7 @@ void print_segments(const Json& summary) {
 }
 
 void print_result(const RunOutcome& outcome) {
-  const Json summary = Json::parse(outcome.summary);
+  const Json summary = parse_json(outcome.summary);
   const std::string metric = summary["metric"];
   fmt::print("general recommender, {} on test: {:.4f} ({} users)\n", metric,
              summary["general"]["metrics"]["test"][metric].get<double>(),
@@ -201,8 +201,8 @@ int verb_report(const CommonFlags& flags, const std::string& output) {
   const auto details = read_file((latest / "details.json").string());
   if (!summary) return fail(summary.error());
   if (!details) return fail(details.error());
-  const Json summary_json = Json::parse(*summary, nullptr, false);
-  const Json details_json = Json::parse(*details, nullptr, false);
+  const Json summary_json = parse_json(*summary);
+  const Json details_json = parse_json(*details);
   if (summary_json.is_discarded() || details_json.is_discarded()) {
     return fail({ErrorCode::bad_data,
                  latest.string() + ": summary.json or details.json is not JSON; run again"});
@@ -211,7 +211,7 @@ int verb_report(const CommonFlags& flags, const std::string& output) {
   if (const auto written = write_file(path, render_report(summary_json, details_json)); !written)
     return fail(written.error());
   if (flags.json) {
-    fmt::print("{}\n", Json{{"report", path}}.dump());
+    fmt::print("{}\n", json_text(Json{{"report", path}}));
   } else {
     fmt::print("{}\n", path);
   }
@@ -230,7 +230,7 @@ int verb_replay(const CommonFlags& flags, const std::string& bundle) {
       replay_bundle(fs::canonical(folder).string(), resources_of(flags, nullptr));
   if (!differences) return fail(differences.error());
   if (flags.json) {
-    fmt::print("{}\n", Json{{"bundle", folder}, {"differences", *differences}}.dump());
+    fmt::print("{}\n", json_text(Json{{"bundle", folder}, {"differences", *differences}}));
   } else if (differences->empty()) {
     fmt::print("{}: every decision is the same\n", folder);
   } else {

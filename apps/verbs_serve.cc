@@ -80,7 +80,7 @@ int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
                                          .exclude = recommend.exclude});
     if (!answer) return fail(answer.error());
     if (flags.json || !recommend.users_file.empty()) {
-      fmt::print("{}\n", answer_json(*answer).dump());
+      fmt::print("{}\n", json_text(answer_json(*answer)));
     } else {
       print_answer(*answer);
     }

@@ -177,4 +177,24 @@ ConfigNode node_from_json(const Json& json) {
   return node;
 }
 
+Json json_from_node(const ConfigNode& node) {
+  if (node.is_table()) {
+    Json object = Json::object();
+    for (const auto& [key, child] : node.table()) object[key] = json_from_node(child);
+    return object;
+  }
+  if (node.is_array()) {
+    Json array = Json::array();
+    for (const ConfigNode& child : node.array()) array.push_back(json_from_node(child));
+    return array;
+  }
+  if (const auto* flag = std::get_if<bool>(&node.value)) return *flag;
+  if (const auto* whole = std::get_if<std::int64_t>(&node.value)) return *whole;
+  if (const auto* real = std::get_if<double>(&node.value)) return *real;
+  if (const auto* text = std::get_if<std::string>(&node.value)) return *text;
+  return nullptr;
+}
+
+std::string json_text(const ConfigNode& node) { return json_text(json_from_node(node)); }
+
 }  // namespace sartor

@@ -47,5 +47,8 @@ Result<ConfigNode> read_toml(const std::string& path);
 Status set_path(ConfigNode& root, std::string_view assignment);
 
 ConfigNode node_from_json(const Json& json);
+Json json_from_node(const ConfigNode& node);
+// The same as JSON on one line.
+std::string json_text(const ConfigNode& node);
 
 }  // namespace sartor

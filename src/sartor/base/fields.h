@@ -200,4 +200,56 @@ Status read_config(const ConfigNode& node, T& out, const std::string& path) {
   return {};
 }
 
+// The other way: a struct, or a value of one, as a tree. What has no value (std::nullopt) is
+// std::monostate.
+template <class T>
+ConfigNode config_node(const T& value);
+template <class T>
+ConfigNode config_node(const std::optional<T>& value);
+template <class T>
+ConfigNode config_node(const std::vector<T>& values);
+template <class T>
+ConfigNode config_node(const std::map<std::string, T>& values);
+
+template <class T>
+ConfigNode config_node(const T& value) {
+  ConfigNode node;
+  if constexpr (HasFields<T>) {
+    auto& table = node.value.template emplace<ConfigNode::Table>();
+    for_each_field<T>([&](const auto& field) {
+      table.emplace_back(field.name, config_node(value.*field.member));
+    });
+  } else if constexpr (std::is_same_v<T, bool>) {
+    node.value = value;
+  } else if constexpr (std::is_integral_v<T>) {
+    node.value = static_cast<std::int64_t>(value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    node.value = static_cast<double>(value);
+  } else {
+    node.value = std::string(value);
+  }
+  return node;
+}
+
+template <class T>
+ConfigNode config_node(const std::optional<T>& value) {
+  return value ? config_node(*value) : ConfigNode{};
+}
+
+template <class T>
+ConfigNode config_node(const std::vector<T>& values) {
+  ConfigNode node;
+  auto& array = node.value.template emplace<ConfigNode::Array>();
+  for (const T& value : values) array.push_back(config_node(value));
+  return node;
+}
+
+template <class T>
+ConfigNode config_node(const std::map<std::string, T>& values) {
+  ConfigNode node;
+  auto& table = node.value.template emplace<ConfigNode::Table>();
+  for (const auto& [key, value] : values) table.emplace_back(key, config_node(value));
+  return node;
+}
+
 }  // namespace sartor

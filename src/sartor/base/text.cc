@@ -90,7 +90,7 @@ std::string with_thousands(long long n) {
   std::string digits = std::to_string(n < 0 ? 0ULL - static_cast<unsigned long long>(n)
                                             : static_cast<unsigned long long>(n));
   for (auto at = static_cast<long>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), ",");
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
   }
   return n < 0 ? "-" + digits : digits;
 }

@@ -111,7 +111,7 @@ Result<LoadedDataset> read_all(const TensorFile& file) {
   LoadedDataset out;
   Dataset& data = out.data;
   SARTOR_ASSIGN(const std::string text, file.meta("dataset"));
-  const Json meta = Json::parse(text, nullptr, false);
+  const Json meta = parse_json(text);
   if (meta.is_discarded()) return Error{ErrorCode::bad_data, "cannot read the header"};
   try {
     SARTOR_ASSIGN(data.users, read_vocabulary(file, "users"));
@@ -175,7 +175,7 @@ TensorFile dataset_file(const Dataset& data, const IngestReport& report) {
   meta["users"] = add_columns(file, "users.attributes", data.user_attributes.columns);
   meta["items"] = add_columns(file, "items.attributes", data.item_attributes.columns);
   meta["report"] = to_json(report);
-  file.set_meta("dataset", meta.dump(-1, ' ', false, Json::error_handler_t::replace));
+  file.set_meta("dataset", json_text(meta));
   return file;
 }
 

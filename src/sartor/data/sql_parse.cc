@@ -381,7 +381,7 @@ Result<Tree> parse(std::string_view text) {
   SARTOR_ASSIGN(const std::string serialized,
                 Parser::instance().serialize(std::string(kSelect) + tree.text));
   try {
-    const Json root = Json::parse(serialized);
+    const Json root = parse_json(serialized);
     if (root.at("error").get<bool>()) return syntax_error(root, tree.text);
     SARTOR_ASSIGN(const Json* expression, only_expression(root, tree.text));
     SARTOR_TRY(Walk(tree).node(*expression, 0, 1));

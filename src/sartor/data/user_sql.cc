@@ -116,7 +116,7 @@ Result<Json> parse_tree(DuckDb& db, const UserSql& sql) {
   const auto parsed =
       db.text("SELECT json_serialize_sql(" + sql_text("SELECT " + sql.in_brackets()) + ")");
   if (!parsed) return user_sql_error(sql, parsed.error());
-  Json tree = Json::parse(*parsed, nullptr, false);
+  Json tree = parse_json(*parsed);
   if (tree.is_discarded()) {
     return Error{ErrorCode::internal, sql.key + ": cannot read DuckDB's tree"};
   }

@@ -127,7 +127,7 @@ Result<std::vector<Json>> parse_lines(std::string_view log) {
   std::vector<Json> lines;
   while (!log.empty()) {
     const std::size_t end = log.find('\n');
-    Json json = Json::parse(log.substr(0, end), nullptr, false);
+    Json json = parse_json(log.substr(0, end));
     if (!json.is_object()) return broken(lines.size() + 1, "is not an object of JSON");
     lines.push_back(std::move(json));
     log.remove_prefix(end == std::string_view::npos ? log.size() : end + 1);
@@ -180,27 +180,25 @@ void list_differences(const Json& recorded, const Json& again, const std::string
   const Json after = again.flatten();
   for (const auto& [path, value] : before.items()) {
     const auto found = after.find(path);
-    const std::string now = found == after.end() ? "nothing" : found->dump();
-    if (now != value.dump()) {
+    const std::string now = found == after.end() ? "nothing" : json_text(*found);
+    if (now != json_text(value)) {
       out.push_back(
-          fmt::format("{}: {}: recorded {}, now {}", where, path.substr(1), value.dump(), now));
+          fmt::format("{}: {}: recorded {}, now {}", where, path.substr(1), json_text(value), now));
     }
   }
   for (const auto& [path, value] : after.items()) {
     if (before.contains(path)) continue;
     out.push_back(
-        fmt::format("{}: {}: recorded nothing, now {}", where, path.substr(1), value.dump()));
+        fmt::format("{}: {}: recorded nothing, now {}", where, path.substr(1), json_text(value)));
   }
 }
 
 // Names come from outside: what is not UTF-8 is replaced, not thrown.
-std::string one_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string one_line(const Json& json) { return json_text(json) + "\n"; }
 
 std::string line_name(const Json& line, std::size_t i) {
   const auto name = line.find("name");
-  return i == 0 || name == line.end() ? "gate" : fmt::format("segment {}", name->dump());
+  return i == 0 || name == line.end() ? "gate" : fmt::format("segment {}", json_text(*name));
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ Status save_feature_space(const FeatureSpace& space, TensorFile& out) {
                        {"by_user", space.ctr.by_user},
                        {"all", space.ctr.all},
                        {"of", space.ctr.of}}}};
-  out.set_meta("feature_space", json.dump());
+  out.set_meta("feature_space", json_text(json));
   out.add_texts("types", space.types);
   out.add_texts("categories", space.categories);
   out.add<std::uint32_t>("item_category", space.item_category);
@@ -292,7 +292,7 @@ Result<FeatureSpace> load_feature_space(const TensorFile& in) {
     }
   }
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_json(text);
     SARTOR_TRY(read_config(node_from_json(json.at("config")), space.config, "features"));
     space.context = shapes_from(json.at("context"));
     space.attributes = shapes_from(json.at("attributes"));

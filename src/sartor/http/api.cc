@@ -17,7 +17,7 @@ using Shared = std::shared_ptr<const Recommender>;
 constexpr const char* kHtml = "text/html; charset=utf-8";
 
 HttpResponse json_response(const Json& json) {
-  return {200, "application/json", json.dump(-1, ' ', false, Json::error_handler_t::replace), {}};
+  return {200, "application/json", json_text(json), {}};
 }
 
 const Parameter kK{.name = "k",
@@ -41,7 +41,7 @@ RecommendRequest request_of_query(const Call& call) {
 // Context values may be texts, numbers, or true and false.
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
+  return value.is_number_float() ? shortest(value.get<double>()) : json_text(value);
 }
 
 // The body was found right by its schema.

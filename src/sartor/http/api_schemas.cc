@@ -103,6 +103,6 @@ constexpr const char* kSchemas = R"json({
 
 }  // namespace
 
-Json api_schemas() { return Json::parse(kSchemas); }
+Json api_schemas() { return parse_json(kSchemas); }
 
 }  // namespace sartor

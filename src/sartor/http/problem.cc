@@ -65,10 +65,7 @@ HttpResponse problem(const std::string& name, const std::string& detail, const J
             {"status", kind.status},
             {"detail", detail}};
   if (extra.is_object()) json.update(extra);
-  return {kind.status,
-          "application/problem+json",
-          json.dump(-1, ' ', false, Json::error_handler_t::replace),
-          {}};
+  return {kind.status, "application/problem+json", json_text(json), {}};
 }
 
 HttpResponse problem_of(const Error& error) { return problem(name_of(error.code), error.message); }

@@ -188,7 +188,7 @@ std::vector<Route> Router::own_routes() {
                     .summary = "This interface as an OpenAPI document",
                     .response = "object",
                     .handler = [this](const Call&) {
-                      return HttpResponse{200, "application/json", openapi().dump(1), {}};
+                      return HttpResponse{200, "application/json", json_text(openapi(), 1), {}};
                     }});
   routes.push_back({.method = "GET",
                     .pattern = "/docs",
@@ -234,7 +234,7 @@ HttpResponse Router::answer(const Route& route, const HttpRequest& request) cons
     if (!is_json(request.header("content-type"))) {
       return problem("unsupported-media-type", "expected Content-Type: application/json");
     }
-    body = Json::parse(request.body, nullptr, false);
+    body = parse_json(request.body);
     if (body.is_discarded()) return problem("bad-request", "the body is not JSON");
     for (const SchemaError& error : check_schema(body, schemas_->at(route.body), *schemas_)) {
       complaints.add_body(error);

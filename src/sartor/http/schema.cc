@@ -49,7 +49,7 @@ class Checker {
     if (!type_fits(value, schema, pointer)) return;
     if (const auto words = schema.find("enum");
         words != schema.end() && std::find(words->begin(), words->end(), value) == words->end()) {
-      add(pointer, fmt::format("expected one of {}", words->dump()));
+      add(pointer, fmt::format("expected one of {}", json_text(*words)));
     }
     if (value.is_object()) members(value, schema, pointer);
     if (value.is_array()) elements(value, schema, pointer);

@@ -26,18 +26,26 @@ namespace {
 
 constexpr int kFormat = 1;
 
+Json field_row(const char* name, const ConfigNode& value, double low, double high, Scale scale,
+               const char* help) {
+  constexpr const char* kScales[] = {"fixed", "linear", "log"};
+  Json row = Json::object();
+  row["name"] = name;
+  row["default"] = json_from_node(value);
+  if (std::isfinite(low)) row["low"] = low;
+  if (std::isfinite(high)) row["high"] = high;
+  row["scale"] = kScales[static_cast<int>(scale)];
+  row["help"] = help;
+  return row;
+}
+
 template <HasFields T>
 Json fields_of() {
-  constexpr const char* kScales[] = {"fixed", "linear", "log"};
   const T defaults;
   Json out = Json::array();
   for_each_field<T>([&](const auto& field) {
-    Json row = {{"name", field.name}, {"default", config_json(defaults.*field.member)}};
-    if (std::isfinite(field.low)) row["low"] = field.low;
-    if (std::isfinite(field.high)) row["high"] = field.high;
-    row["scale"] = kScales[static_cast<int>(field.scale)];
-    row["help"] = field.help;
-    out.push_back(std::move(row));
+    out.push_back(field_row(field.name, config_node(defaults.*field.member), field.low, field.high,
+                            field.scale, field.help));
   });
   return out;
 }
@@ -119,11 +127,10 @@ Status save_model(const Model& model, const std::string& folder) {
   TensorFile file;
   SARTOR_TRY(model.save(file));
   SARTOR_ASSIGN(const std::string config, file.meta("config"));
-  const Json json = {{"format", kFormat},
-                     {"family", std::string(model.family())},
-                     {"config", Json::parse(config, nullptr, false)}};
+  const Json json = {
+      {"format", kFormat}, {"family", std::string(model.family())}, {"config", parse_json(config)}};
   SARTOR_TRY(file.write(folder + "/weights.safetensors"));
-  return write_file(folder + "/model.json", json.dump(2) + "\n");
+  return write_file(folder + "/model.json", json_text(json, 2) + "\n");
 }
 
 Result<ModelPtr> model_from(const TensorFile& file, const ModelMap& components) {
@@ -134,7 +141,7 @@ Result<ModelPtr> model_from(const TensorFile& file, const ModelMap& components) 
 
 Result<ModelPtr> load_model(const std::string& folder, const ModelMap& components) {
   SARTOR_ASSIGN(const std::string text, read_file(folder + "/model.json"));
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_json(text);
   if (!json.is_object() || json.value("format", Json()) != Json(kFormat)) {
     return Error{ErrorCode::bad_data,
                  fmt::format("{}/model.json: expected \"format\": {}", folder, kFormat)};

@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sartor/base/config_node.h"
-#include "sartor/base/fields_json.h"
+#include "sartor/base/fields.h"
 #include "sartor/store/tensors.h"
 
 namespace sartor {
@@ -15,21 +14,18 @@ namespace sartor {
 template <HasFields T>
 void save_config(TensorFile& out, std::string_view family, const T& config) {
   out.set_meta("family", std::string(family));
-  out.set_meta("config", config_json(config).dump());
+  out.set_meta("config", json_text(config_node(config)));
 }
+
+// What the file says of its model's config. Fails with `bad_data` if it is of another family.
+Result<ConfigNode> saved_config(const TensorFile& file, std::string_view family);
 
 // Fails with `bad_data` if the file is of another family or its config cannot be read.
 template <HasFields T>
 Result<T> load_config(const TensorFile& file, std::string_view family) {
-  SARTOR_ASSIGN(const std::string found, file.meta("family"));
-  if (found != family) {
-    return Error{ErrorCode::bad_data,
-                 fmt::format("a model of family '{}' where '{}' was expected", found, family)};
-  }
-  SARTOR_ASSIGN(const std::string text, file.meta("config"));
-  const Json json = Json::parse(text, nullptr, false);
+  SARTOR_ASSIGN(const ConfigNode node, saved_config(file, family));
   T config;
-  const Status read = read_config(node_from_json(json), config, "");
+  const Status read = read_config(node, config, "");
   if (!read) return Error{ErrorCode::bad_data, fmt::format("{}: {}", family, read.error().message)};
   return config;
 }

@@ -19,7 +19,7 @@ Error bad(const std::string& message) { return {ErrorCode::bad_data, message}; }
 
 Result<Json> read_json(const std::string& path) {
   SARTOR_ASSIGN(const std::string text, read_file(path));
-  Json json = Json::parse(text, nullptr, false);
+  Json json = parse_json(text);
   if (!json.is_object()) return bad(path + ": is not a JSON object");
   return json;
 }

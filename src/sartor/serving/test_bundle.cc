@@ -115,9 +115,9 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   TensorFile space_file;
   SARTOR_TRY(save_feature_space(space, space_file));
   SARTOR_TRY(staged.add("features.safetensors", space_file.to_bytes()));
-  SARTOR_TRY(staged.add("segmentation.json", segmentation.to_json().dump()));
+  SARTOR_TRY(staged.add("segmentation.json", json_text(segmentation.to_json())));
   SARTOR_TRY(add_models(staged, log, history));
-  SARTOR_TRY(staged.add("routes.json", routes_of(options).dump()));
+  SARTOR_TRY(staged.add("routes.json", json_text(routes_of(options))));
   SARTOR_TRY(staged.add("report.html", "<!doctype html><title>Report</title>"));
   if (options.change) options.change(staged);
   return staged.publish({{"format_version", 1},

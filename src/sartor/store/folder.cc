@@ -210,7 +210,7 @@ Status publish_folder(const std::string& path, const std::string& target, const 
     SARTOR_TRY(sync(file));
     SARTOR_ASSIGN(files[name], describe_file(file));
   }
-  const std::string text = manifest.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(manifest, 2) + "\n";
   SARTOR_TRY(write_file((fs::path(path) / kManifest).string(), text));
   for (const std::string& folder : found.folders) SARTOR_TRY(sync(folder));
   std::error_code error;
@@ -238,7 +238,7 @@ Status StagedFolder::publish(const Json& fields) {
 Result<Json> read_manifest(const std::string& path) {
   const std::string file = (fs::path(path) / kManifest).string();
   SARTOR_ASSIGN(const std::string text, read_file(file));
-  Json manifest = Json::parse(text, nullptr, false);
+  Json manifest = parse_json(text);
   if (!manifest.is_object()) return Error{ErrorCode::bad_data, file + ": is not a JSON object"};
   const auto files = manifest.find("files");
   if (files == manifest.end() || !files->is_object()) {

@@ -131,7 +131,7 @@ Result<Described> read_entry(const std::string& name, const Json& json) {
   if (dtype == json.end() || shape == json.end() || offsets == json.end()) {
     return broken(where + ": the header lacks dtype, shape or data_offsets");
   }
-  const std::string type = dtype->is_string() ? dtype->get<std::string>() : dtype->dump();
+  const std::string type = dtype->is_string() ? dtype->get<std::string>() : json_text(*dtype);
   const auto* row = std::find_if(std::begin(kDtypes), std::end(kDtypes),
                                  [&](const DtypeName& d) { return type == d.name; });
   if (row == std::end(kDtypes)) {
@@ -197,7 +197,7 @@ Result<Header> read_header(std::string_view file) {
   Header header;
   header.data_begin = kPrefix + static_cast<std::size_t>(length);
   const std::string_view text = file.substr(kPrefix, static_cast<std::size_t>(length));
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  const Json json = parse_json(text);
   if (!json.is_object()) return broken("the header is not a JSON object");
   for (const auto& [name, value] : json.items()) {
     if (name != kMetadata) {
@@ -339,7 +339,7 @@ std::vector<std::string_view> TensorFile::pieces(std::string& header) const {
                          {"data_offsets", {begin, end}}};
     begin = end;
   }
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = json_text(json);
   text.resize((kPrefix + text.size() + kAlign - 1) / kAlign * kAlign - kPrefix, ' ');
   const std::uint64_t length = text.size();
   header.assign(reinterpret_cast<const char*>(&length), kPrefix);

@@ -17,7 +17,7 @@ constexpr int kMaximise = 2;
 constexpr int kComplete = 1;
 constexpr const char* kWorker = "sartor";
 
-void add_line(const Json& line, std::string& journal) { journal += line.dump() + "\n"; }
+void add_line(const Json& line, std::string& journal) { journal += json_text(line) + "\n"; }
 
 Json categorical(const VariantPlan& plan, const Slot& slot) {
   Json labels = Json::array();
@@ -40,10 +40,10 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
   for (std::size_t s = 0; s < slots; ++s) {
     const Slot& slot = plan.slots[s];
     if (choice && slot.variants.size() > 1) {
-      distributions[slot.name] = categorical(plan, slot).dump();
+      distributions[slot.name] = json_text(categorical(plan, slot));
       params[slot.name] = trial.point.choice[s];
     }
-    distributions[slot.name + ".weight"] = share().dump();
+    distributions[slot.name + ".weight"] = json_text(share());
     params[slot.name + ".weight"] = trial.point.weight[s];
   }
   std::string time = format_time(static_cast<Time>(number) * 1'000'000);
