@@ -6,6 +6,7 @@ run 0 sartor run . --json -q --threads 2
 check "j['general']['metrics']['test']['ndcg@10'] >= 0.330"
 check "j['split']['test']['users'] == 1782"
 check "j['general']['metrics']['test']['ndcg@10'] > max(c['test']['ndcg@10'] for n, c in j['general']['components'].items() if n != 'rerank')"
+check "all(c['lead']['low'] > 0 and abs(c['lead']['difference'] - j['general']['metrics']['test']['ndcg@10'] + c['test']['ndcg@10']) < 1e-9 for n, c in j['general']['components'].items() if n != 'rerank')"
 check "j['data']['removed'].get('duplicate', 0) > 5000"
 check "all(s['reason'] in ('proved', 'not_proved', 'guard_failed', 'too_few_users', 'too_few_differences', 'identical', 'not_better_on_validate') for s in j['segments'])"
 check "all((s['decision'] == 'adapted') == (s['reason'] == 'proved') for s in j['segments'])"

@@ -112,6 +112,7 @@ Result<Json> save_backtest(const Backtest& backtest, const std::vector<ItemId>& 
     json["components"].push_back({{"variant", config_json(score.variant)},
                                   {"weight", score.weight},
                                   {"test", score.test},
+                                  {"lead", config_json(score.lead)},
                                   {"beyond", score.beyond}});
   }
   json["general_on_test"] = terms_json(backtest.general_on_test);
@@ -137,6 +138,7 @@ Result<Backtest> load_backtest(const Json& json, const std::string& tensors) {
                              .test = score.at("test").get<std::map<std::string, double>>(),
                              .beyond = score.at("beyond").get<std::string>()};
     SARTOR_TRY(read_config(node_from_json(score.at("variant")), component.variant, "variant"));
+    SARTOR_TRY(read_config(node_from_json(score.at("lead")), component.lead, "lead"));
     backtest.components.push_back(std::move(component));
   }
   SARTOR_ASSIGN(backtest.general_on_test, terms_from(json.at("general_on_test")));

@@ -33,13 +33,13 @@ Result<StepCache> StepCache::open(const std::string& folder) {
 std::optional<Json> StepCache::find(const std::string& step, const std::string& key) const {
   const auto text = read_file(stem_of(folder_, step, key) + ".json");
   if (!text) return std::nullopt;
-  Json json = Json::parse(*text, nullptr, false);
+  Json json = parse_json(*text);
   if (json.is_discarded()) return std::nullopt;
   return json;
 }
 
 Status StepCache::keep(const std::string& step, const std::string& key, const Json& result) const {
-  SARTOR_TRY(write_file(stem_of(folder_, step, key) + ".json", result.dump()));
+  SARTOR_TRY(write_file(stem_of(folder_, step, key) + ".json", json_text(result)));
   // Everything that begins with "<step>.<key>." belongs to one result.
   std::map<std::string, std::vector<fs::path>> results;
   std::vector<std::pair<fs::file_time_type, std::string>> by_age;

@@ -102,7 +102,8 @@ Result<CheckOutcome> check_pipeline(const RunRequest& request, const Resources& 
   Json segments = Json::array();
   for (const FittedSegmentation& fitted : step.segmentations)
     plan_text(fitted, *project, config, outcome.text, segments);
-  outcome.json = Json{{"data", to_json(report)}, {"split", split}, {"segments", segments}}.dump();
+  outcome.json =
+      json_text(Json{{"data", to_json(report)}, {"split", split}, {"segments", segments}});
   return outcome;
 }
 

@@ -173,7 +173,7 @@ void block_markdown(const std::string& title, const std::string& path, std::stri
   for_each_field<Owner>([&]<class T>(const Field<Owner, T>& field) {
     if constexpr (Describe<T>::is_block) return;
     out += fmt::format("| `{}` | `{}` | {}{} |\n", field.name,
-                       config_json(defaults.*field.member).dump(), field.help,
+                       json_text(config_node(defaults.*field.member)), field.help,
                        range_text(field.low, field.high));
   });
   for_each_field<Owner>([&]<class T>(const Field<Owner, T>& field) {
@@ -254,7 +254,7 @@ std::string config_schema() {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                  {"title", "sartor.toml"}};
   schema.update(object_schema<Config>());
-  return schema.dump(2) + "\n";
+  return json_text(schema, 2) + "\n";
 }
 
 }  // namespace sartor

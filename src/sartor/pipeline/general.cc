@@ -54,7 +54,7 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
   return Json{{"plan", config_json(tuning.plan)},
               {"recipe", config_json(tuning.recipe)},
               {"points", points},
-              {"search", config_json(tuning.search)},
+              {"searches", config_json(tuning.searches)},
               {"metrics", tuning.metrics},
               {"tried", config_json(tuning.tried)},
               {"left_out", config_json(tuning.left_out)},
@@ -71,7 +71,7 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   };
   SARTOR_TRY(read("plan", tuning.plan));
   SARTOR_TRY(read("recipe", tuning.recipe));
-  SARTOR_TRY(read("search", tuning.search));
+  SARTOR_TRY(read("searches", tuning.searches));
   SARTOR_TRY(read("tried", tuning.tried));
   SARTOR_TRY(read("left_out", tuning.left_out));
   SARTOR_TRY(read("without_rerank", tuning.without_rerank));

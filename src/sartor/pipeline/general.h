@@ -16,7 +16,7 @@ namespace sartor {
 
 // What was tried as the general model, judged on validate by fits that never saw the user.
 struct GeneralCandidate {
-  std::string name;     // "blend", "rerank", "0.5 rerank + 0.5 blend"
+  std::string name;     // "blend", "0.5 rerank + 0.5 blend", "blend, weights refined, share 1"
   double validate = 0;  // mean of the gate's metric
 
   static constexpr auto fields() {
@@ -30,7 +30,7 @@ struct GeneralTuning {
   VariantPlan plan;  // what `points` choose from; the re-ranker last, where there is one
   BlendRecipe recipe;
   FoldPoints points;
-  TrialSeries search;                     // for the blend that was fitted on everything
+  std::vector<TrialSeries> searches;      // fits on everything: of the blend, and "refined"
   std::map<std::string, double> metrics;  // held-out means on validate
   std::vector<GeneralCandidate> tried;
   std::vector<GeneralCandidate> left_out;  // the blend without each of its slots

@@ -123,7 +123,7 @@ TEST(GeneralTuning, SurvivesTheCache) {
   GeneralTuning tuning{.recipe = {.terms = {{{.slot = "ease", .family = "ease"}, 0.25}},
                                   .validate = 0.3,
                                   .trials = 7},
-                       .search = {"general", 0, {{{{0}, {1.0f}}, 0.2}}},
+                       .searches = {{"general", 0, {{{{0}, {1.0f}}, 0.2}}}},
                        .metrics = {{"ndcg@10", 0.3}},
                        .tried = {{"blend", 0.29}, {"rerank", 0.3}},
                        .left_out = {{"ease", 0.2}},

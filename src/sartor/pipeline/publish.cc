@@ -95,7 +95,10 @@ Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
 
 // Every trial of the general search and of each segment's, segmentation by segmentation.
 std::string trials_log(const RunFacts& facts) {
-  std::vector<TrialStudy> studies{{"general", facts.general->search}};
+  std::vector<TrialStudy> studies;
+  for (const TrialSeries& series : facts.general->searches)
+    studies.push_back(
+        {series.adaptation == "general" ? "general" : "general/" + series.adaptation, series});
   const auto add = [&](const PartitionRecipe& recipe) {
     for (const SegmentRecipe& segment : recipe.segments) {
       for (const TrialSeries& series : segment.searches) {
@@ -134,7 +137,7 @@ Json bundle_config(const Config& config) {
 std::string bundle_version(const RunFacts& facts, const std::string& build) {
   return Fingerprint()
       .add(build)
-      .add(bundle_config(*facts.config).dump())
+      .add(json_text(bundle_config(*facts.config)))
       .add(facts.project->data().fingerprint)
       .add(std::int64_t{facts.verdict->result.looks})
       .text()
@@ -153,7 +156,7 @@ Result<Published> publish_bundle(const PublishInput& input, const std::string& v
     SARTOR_TRY(copy_models(input.models, routes.models, folder));
     SARTOR_TRY(folder.add("segmentation.json",
                           facts.segments->segmentations[facts.chosen].segmentation + "\n"));
-    SARTOR_TRY(folder.add("routes.json", routes.json.dump(2) + "\n"));
+    SARTOR_TRY(folder.add("routes.json", json_text(routes.json, 2) + "\n"));
     SARTOR_TRY(add_catalogue(facts, folder, resources));
     SARTOR_TRY(add_evidence(facts, folder, resources));
     SARTOR_TRY(folder.add("report.html", input.report));

@@ -182,7 +182,7 @@ std::optional<double> number(const Json& json) {
 
 std::string words(const Json& json) {
   if (json.is_string()) return json.get_ref<const std::string&>();
-  if (json.is_boolean() || json.is_number()) return json.dump();
+  if (json.is_boolean() || json.is_number()) return json_text(json);
   return "";
 }
 

@@ -28,7 +28,16 @@ struct Component {
   std::optional<double> weight{};
   std::optional<double> validate{};
   std::optional<double> test{};
+  Json lead{};  // of general over it: {difference, low, high}
 };
+
+// "0.0279 (0.021 to 0.0348)", or nothing.
+std::string lead_words(const Json& lead) {
+  const auto difference = number(lead, "difference");
+  if (!difference) return "";
+  return fmt::format("{} ({} to {})", significant(difference), significant(number(lead, "low")),
+                     significant(number(lead, "high")));
+}
 
 // details.components if there are any, else the short list of the summary.
 std::vector<Component> read_components(const Report& report) {
@@ -40,12 +49,15 @@ std::vector<Component> read_components(const Report& report) {
       std::string parameters = parameters_words(at(one, "parameters"));
       if (parameters.rfind(name + ", ", 0) == 0) parameters.erase(0, name.size() + 2);
       out.push_back({name, words(one, "family"), parameters, number(one, "weight"),
-                     number(one, "validate", report.metric), number(one, "test", report.metric)});
+                     number(one, "validate", report.metric), number(one, "test", report.metric),
+                     at(one, "lead")});
     }
   } else {
     const Json& named = at(report.summary, "general", "components");
     for (const std::string& name : keys_of(named)) {
-      out.push_back({.name = name, .test = number(named, name, "test", report.metric)});
+      out.push_back({.name = name,
+                     .test = number(named, name, "test", report.metric),
+                     .lead = at(named, name, "lead")});
     }
   }
   std::stable_sort(out.begin(), out.end(), [](const Component& a, const Component& b) {
@@ -82,13 +94,14 @@ Markup components_table(const Report& report) {
               (users ? ", mean over " + counted(users, "user") : ""));
   table.column("Model", Table::Kind::text).column("Test").column("Weight");
   if (validated) table.column("Validate");
-  table.column("Parameters", Table::Kind::text);
+  table.column("General's lead, 95 %").column("Parameters", Table::Kind::text);
   for (const Component& c : lines) {
     const auto share = c.test && most > 0 ? std::optional(*c.test / most) : std::nullopt;
     const bool whole = &c == &lines.front();
     std::vector<Markup> cells = {component_name(c), html("{}{}", significant(c.test), bar(share)),
                                  whole ? Markup() : text(significant(c.weight))};
     if (validated) cells.push_back(text(significant(c.validate)));
+    cells.push_back(text(lead_words(c.lead)));
     cells.push_back(text(c.parameters));
     table.row(std::move(cells), whole ? "total" : "");
   }

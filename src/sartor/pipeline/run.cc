@@ -69,7 +69,7 @@ class Run {
     RunOutcome outcome{.nothing_changed = !worked_ && !request_.last_step.empty(),
                        .bundle = published_.path,
                        .report = report_path_};
-    if (verdict_) outcome.summary = full_summary().dump();
+    if (verdict_) outcome.summary = json_text(full_summary());
     if (!request_.rankings.empty() && verdict_)
       SARTOR_TRY(write_rankings(facts(), request_.rankings));
     return outcome;
@@ -104,10 +104,10 @@ class Run {
     for (const Json& part :
          {config_json(config_.events), config_json(config_.users), config_json(config_.items),
           config_json(config_.signal), config_json(config_.data), config_json(config_.clean)}) {
-      data.add(part.dump());
+      data.add(json_text(part));
     }
     data_key_ = data.text();
-    whole_key_ = Fingerprint().add(data_key_).add(bundle_config(config_).dump()).text();
+    whole_key_ = Fingerprint().add(data_key_).add(json_text(bundle_config(config_))).text();
     return {};
   }
 
@@ -125,7 +125,7 @@ class Run {
     Json summary = *found;
     summary["seconds"] = seconds_since(start);
     return RunOutcome{.nothing_changed = true,
-                      .summary = summary.dump(),
+                      .summary = json_text(summary),
                       .bundle = bundle,
                       .report = found->value("report", "")};
   }
@@ -187,9 +187,9 @@ class Run {
   Status segment() {
     segment_key_ = Fingerprint()
                        .add(data_key_)
-                       .add(config_json(config_.split).dump())
-                       .add(config_json(config_.features).dump())
-                       .add(config_json(config_.segments).dump())
+                       .add(json_text(config_node(config_.split)))
+                       .add(json_text(config_node(config_.features)))
+                       .add(json_text(config_node(config_.segments)))
                        .add(std::int64_t(config_.gate.users == "disjoint"))
                        .add(std::int64_t(config_.tuning.seed))
                        .text();
@@ -208,13 +208,13 @@ class Run {
   Status tune() {
     Fingerprint key;
     key.add(data_key_)
-        .add(config_json(config_.split).dump())
-        .add(config_json(config_.models).dump())
-        .add(config_json(config_.features).dump())
-        .add(config_json(config_.tuning).dump());
+        .add(json_text(config_node(config_.split)))
+        .add(json_text(config_node(config_.models)))
+        .add(json_text(config_node(config_.features)))
+        .add(json_text(config_node(config_.tuning)));
     key.add(config_.gate.metric)
         .add(config_.gate.users)
-        .add(config_json(config_.evaluation).dump());
+        .add(json_text(config_node(config_.evaluation)));
     for (const auto& [metric, margin] : config_.gate.guards) key.add(metric);
     general_key_ = key.text();
     const std::string tensors = cache_->beside("tune-general", general_key_, "safetensors");
@@ -310,9 +310,9 @@ class Run {
   Status gate() {
     const auto start = std::chrono::steady_clock::now();
     const std::string confirm =
-        Fingerprint().add(data_key_).add(config_json(config_.split).dump()).text();
+        Fingerprint().add(data_key_).add(json_text(config_node(config_.split))).text();
     const std::string inputs =
-        Fingerprint().add(backtest_key_).add(config_json(config_.gate).dump()).text();
+        Fingerprint().add(backtest_key_).add(json_text(config_node(config_.gate))).text();
     SARTOR_ASSIGN(const Look look, state_->look(confirm, inputs));
     SARTOR_ASSIGN(verdict_,
                   decide(*project_, config_, segments_->segmentations[chosen_].partition,
@@ -336,9 +336,9 @@ class Run {
     times_.push_back({"publish", seconds_since(start), false});
     report_path_ = run_folder() + "/report.html";
     const Json full = full_summary();
-    SARTOR_TRY(write_file(run_folder() + "/summary.json", full.dump(2) + "\n"));
+    SARTOR_TRY(write_file(run_folder() + "/summary.json", json_text(full, 2) + "\n"));
     const Json shown = run_details(details);
-    SARTOR_TRY(write_file(run_folder() + "/details.json", shown.dump(2) + "\n"));
+    SARTOR_TRY(write_file(run_folder() + "/details.json", json_text(shown, 2) + "\n"));
     SARTOR_TRY(write_file(report_path_, render_report(full, shown)));
     return cache_->keep("run", whole_key_, full);
   }

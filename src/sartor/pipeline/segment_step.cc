@@ -40,7 +40,7 @@ Result<std::string> stability_json(const Segmentation& made, const Table& featur
   Json jaccard = Json::object();
   for (std::size_t c = 0; c < stability.jaccard.size(); ++c)
     jaccard[made.names()[made.rules() + c]] = stability.jaccard[c];
-  return Json{{"ari", stability.ari}, {"jaccard", jaccard}}.dump();
+  return json_text(Json{{"ari", stability.ari}, {"jaccard", jaccard}});
 }
 
 std::string map_json(const UserMap& map, const std::vector<std::uint32_t>& assigned,
@@ -49,7 +49,7 @@ std::string map_json(const UserMap& map, const std::vector<std::uint32_t>& assig
   for (std::size_t i = 0; i < map.x.size(); ++i) {
     points.push_back({{"x", map.x[i]}, {"y", map.y[i]}, {"segment", names[assigned[map.row[i]]]}});
   }
-  return Json{{"points", points}, {"explained", {map.explained[0], map.explained[1]}}}.dump();
+  return json_text(Json{{"points", points}, {"explained", {map.explained[0], map.explained[1]}}});
 }
 
 // Share of a window's users who are elsewhere once it is over.
@@ -101,7 +101,7 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
     SARTOR_ASSIGN(const Segmentation made,
                   fit_segmentation(one, features[0], known, config.tuning.seed, resources));
     FittedSegmentation fitted{.kind = made.kind(),
-                              .segmentation = made.to_json().dump(1),
+                              .segmentation = json_text(made.to_json(), 1),
                               .partition = {.name = one.name, .segments = made.names()},
                               .warnings = made.warnings()};
     for (std::size_t o = 0; o < features.size(); ++o) {
@@ -111,7 +111,7 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
     auto profiles = segment_profiles(features[0], known, now, made.names());
     add_items_taken(project.at(Origin::validate).history, known, now, item_labels(project.data()),
                     profiles);
-    fitted.profiles = profiles_json(profiles).dump();
+    fitted.profiles = json_text(profiles_json(profiles));
     SARTOR_ASSIGN(fitted.stability,
                   stability_json(made, features[0], known, config.tuning.seed, resources));
     fitted.map = map_json(map_users(features[0], known, kMapUsers), now, made.names());

@@ -72,9 +72,9 @@ Json general_metrics(const RunFacts& facts, Origin origin, const JudgedWindow& j
 }
 
 Json beyond_json(const RunFacts& facts) {
-  Json json = {{"general", Json::parse(facts.backtest->test.general_beyond)}};
+  Json json = {{"general", parse_json(facts.backtest->test.general_beyond)}};
   for (const ComponentScore& score : facts.backtest->components)
-    json[score.variant.slot] = Json::parse(score.beyond);
+    json[score.variant.slot] = parse_json(score.beyond);
   return json;
 }
 
@@ -87,7 +87,7 @@ Json general_json(const RunFacts& facts) {
   }
   Json components = Json::object();
   for (const ComponentScore& score : facts.backtest->components) {
-    components[score.variant.slot] = {{"test", score.test}};
+    components[score.variant.slot] = {{"test", score.test}, {"lead", config_json(score.lead)}};
   }
   return {{"family", general_family(facts.backtest->general_on_test)},
           {"parameters", parameters},
@@ -193,7 +193,8 @@ Json components_detail(const RunFacts& facts) {
                           {"family", score.variant.family},
                           {"parameters", score.variant.label()},
                           {"weight", score.weight},
-                          {"test", score.test}});
+                          {"test", score.test},
+                          {"lead", config_json(score.lead)}});
   }
   return components;
 }
@@ -260,7 +261,7 @@ Json tuning_detail(const RunFacts& facts) {
       curve.push_back({{"segment", name}, {"trial", t + 1}, {"best", best[t]}});
     }
   };
-  add_curve("general", curve_of(facts.general->search.trials));
+  add_curve("general", curve_of(facts.general->searches.front().trials));
   for (const SegmentRecipe& segment : chosen.segments) trials += segment.trials;
   const auto share = [&](int part) {
     return trials > 0 ? static_cast<double>(part) / trials : 0.0;
@@ -337,12 +338,12 @@ Json details_json(const RunFacts& facts) {
   Json profiles = Json::array();
   Json stability = Json::array();
   for (const FittedSegmentation& fitted : facts.segments->segmentations) {
-    for (const Json& profile : Json::parse(fitted.profiles)) {
+    for (const Json& profile : parse_json(fitted.profiles)) {
       Json named = {{"segmentation", fitted.partition.name}};
       named.update(profile);
       profiles.push_back(std::move(named));
     }
-    const Json stable = Json::parse(fitted.stability);
+    const Json stable = parse_json(fitted.stability);
     if (!stable.is_null()) {
       stability.push_back({{"segmentation", fitted.partition.name},
                            {"ari", stable["ari"]},
@@ -370,7 +371,7 @@ Json details_json(const RunFacts& facts) {
             {"test", facts.backtest->test.general_coverage}}},
           {"profiles", profiles},
           {"stability", stability},
-          {"map", Json::parse(facts.segments->segmentations[facts.chosen].map)},
+          {"map", parse_json(facts.segments->segmentations[facts.chosen].map)},
           {"tuning", tuning_detail(facts)},
           {"tried", tried_detail(facts)},
           {"gate", config_json(facts.config->gate)},

@@ -55,6 +55,9 @@ class Tuner {
   Status make_pool();
   Status judge_candidates(std::span<const PoolCase> cases, const CrossFit& blend,
                           GeneralTuning& tuning);
+  // The best of them with weights searched on validate alone, the re-ranker's among them: what a
+  // segment's own search may find for everybody is no merit of the segment.
+  Status refine(std::span<const PoolCase> cases, GeneralTuning& tuning);
 
   Result<ScorePool> fine_tuned_pool(std::span<const UserId> users,
                                     std::span<const std::size_t> cases, const BlendPoint& general,

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kLeastTreeCases = 100;  // with a hit on their list
 // Parts of the re-ranker in a mixture with the blend.
 constexpr double kRerankShares[] = {0.25, 0.5, 0.75, 1.0};
+constexpr std::size_t kRefinedRounds = 3;  // of all slots
 
 void add_cases(const ScorePool& pool, std::vector<PoolCase>& cases) {
   for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
@@ -168,6 +169,30 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
   return {};
 }
 
+Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
+  const auto& fold = project_.at(Origin::validate).fold;
+  const BlendSearchOptions search{
+      .metric = metric_, .trials = kRefinedRounds * plan_.slots.size(), .reach = 2};
+  resources_.begin_step("refining the general model's weights", (kFolds + 1) * search.trials);
+  const FoldPoints starts = tuning.points;
+  const std::string name =
+      std::max_element(tuning.tried.begin(), tuning.tried.end(), [](const auto& a, const auto& b) {
+        return a.validate < b.validate;
+      })->name;
+  SARTOR_ASSIGN(CrossFit own, cross_fit(cases, fold, plan_.slots, starts, search, resources_));
+  double& best = tuning.metrics[config_.gate.metric];
+  for (const double share : config_.tuning.shrink) {
+    const FoldPoints points = shrink_to(own.points, starts, share);
+    const double value = mean(held_out_values(cases, fold, plan_.slots, points, metric_));
+    tuning.tried.push_back({fmt::format("{}, weights refined, share {}", name, share), value});
+    if (value <= best) continue;
+    best = value;
+    tuning.points = points;
+  }
+  tuning.searches.push_back({"refined", 0, std::move(own.trials)});
+  return {};
+}
+
 Result<GeneralTuning> Tuner::general() {
   // Whatever was fitted together with a component that failed is fitted once more without it.
   while (!plan_.slots.empty()) {
@@ -228,10 +253,12 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   SARTOR_ASSIGN(CrossFit blend,
                 cross_fit(cases, validate.fold, slots, starts, search, resources_, always));
   SARTOR_TRY(judge_candidates(cases, blend, tuning));
-  tuning.search = {"general", 0, std::move(blend.trials)};
+  tuning.searches = {{"general", 0, std::move(blend.trials)}};
+  SARTOR_TRY(refine(cases, tuning));
   tuning.recipe = {.terms = terms_of(tuning.points[kFolds]),
-                   .validate = tuning.metrics[config_.gate.metric],
-                   .trials = static_cast<int>(tuning.search.trials.size())};
+                   .validate = tuning.metrics[config_.gate.metric]};
+  for (const TrialSeries& series : tuning.searches)
+    tuning.recipe.trials += static_cast<int>(series.trials.size());
   for (const auto& [name, margin] : config_.gate.guards) {
     SARTOR_ASSIGN(const Metric guard, parse_metric(name));
     tuning.metrics[name] =

@@ -35,7 +35,7 @@ struct TriedCandidate {
 
 // The trials of one search, in order.
 struct TrialSeries {
-  std::string adaptation;  // "general", "blended", "fine_tuned"
+  std::string adaptation;  // "general", "refined", "blended", "fine_tuned"
   double strength = 0;     // of fine-tuning
   std::vector<Trial> trials;
 
