@@ -5,6 +5,9 @@
 // centre to the nearest other one, the row stays where it is. The bounds leave room for the
 // rounding of distances, so that the labels are those of comparing every row with every centre.
 //
+// Rows in doubt are compared with all centres by inner products; where the two nearest are closer
+// to each other than the rounding of that, by differences.
+//
 // Sums of rows are kept from step to step; rows that change their centre are taken from one and
 // added to the other.
 #include <fmt/format.h>
@@ -13,6 +16,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "sartor/segments/centre_panels.h"
 #include "sartor/segments/kmeans.h"
@@ -39,6 +43,16 @@ double squared_distance(std::span<const float> a, std::span<const float> b) {
   return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
+float norm(std::span<const float> row) {
+  float sums[8] = {};
+  std::size_t j = 0;
+  for (; j + 8 <= row.size(); j += 8) {
+    for (std::size_t l = 0; l < 8; ++l) sums[l] += row[j + l] * row[j + l];
+  }
+  for (; j < row.size(); ++j) sums[0] += row[j] * row[j];
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
 // What a block of rows changes.
 struct Change {
   std::vector<double> sums;  // k x columns; empty: nothing
@@ -53,6 +67,7 @@ class Lloyd {
         labels_(x.rows, kNobody),
         upper_(x.rows, std::numeric_limits<float>::infinity()),
         lower_(x.rows, 0.0f),
+        norms_(x.rows),
         sums_(centres.rows() * x.columns, 0.0),
         counts_(centres.rows(), 0),
         moved_(centres.rows(), 0.0f) {
@@ -60,6 +75,11 @@ class Lloyd {
   }
 
   Result<KMeans> run(int iterations, const Resources& resources) {
+    SARTOR_TRY(parallel_for(resources, x_.rows, kRowsPerBlock,
+                            [&](std::size_t begin, std::size_t end) -> Status {
+                              for (std::size_t r = begin; r < end; ++r) norms_[r] = norm(x_.row(r));
+                              return {};
+                            }));
     for (;;) {
       SARTOR_ASSIGN(const bool changed, assign(resources));
       const bool empty = std::count(counts_.begin(), counts_.end(), 0) > 0;
@@ -136,25 +156,42 @@ class Lloyd {
       if (in_doubt(r, moves)) doubted.push_back(static_cast<std::uint32_t>(r));
     }
     if (doubted.empty()) return;
-    std::vector<std::uint32_t> nearest(doubted.size());
-    std::vector<float> squared(doubted.size()), second(doubted.size());
-    const NearestColumns out{nearest.data(), squared.data(), second.data()};
-    if (doubted.size() == end - begin) {
-      panels_->nearest(rows_of(x_, begin, end), out);
-    } else {
-      Matrix<float> rows(doubted.size(), x_.columns);
-      for (std::size_t i = 0; i < doubted.size(); ++i)
-        std::copy(x_.row(doubted[i]).begin(), x_.row(doubted[i]).end(), rows.row(i).begin());
-      panels_->nearest(rows.view(), out);
-    }
-    for (std::size_t i = 0; i < doubted.size(); ++i) {
-      const std::uint32_t r = doubted[i];
-      upper_[r] = std::sqrt(squared[i]) * (1 + slack_);
-      lower_[r] = std::sqrt(second[i]) * (1 - slack_);
+    const auto close = settle(doubted, begin, end, true, change);
+    if (!close.empty()) settle(close, begin, end, false, change);
+  }
+
+  // Compares some rows of begin to end with all centres, `roughly` or not; returns those for which
+  // that was too rough.
+  std::vector<std::uint32_t> settle(const std::vector<std::uint32_t>& rows, std::size_t begin,
+                                    std::size_t end, bool roughly, Change& change) {
+    std::vector<std::uint32_t> nearest(rows.size()), close;
+    std::vector<float> least(rows.size()), second(rows.size());
+    const NearestColumns out{nearest.data(), least.data(), second.data()};
+    Matrix<float> gathered;
+    if (rows.size() < end - begin) gathered = Matrix<float>(rows.size(), x_.columns);
+    for (std::size_t i = 0; i < gathered.rows(); ++i)
+      std::copy(x_.row(rows[i]).begin(), x_.row(rows[i]).end(), gathered.row(i).begin());
+    const auto view = gathered.empty() ? rows_of(x_, begin, end) : std::as_const(gathered).view();
+    roughly ? panels_->nearest_roughly(view, out) : panels_->nearest(view, out);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::uint32_t r = rows[i];
+      float error = 0;
+      if (roughly) {
+        error = 2 * slack_ * (norms_[r] + 2 * panels_->longest());
+        least[i] = 2 * least[i] + norms_[r];
+        second[i] = 2 * second[i] + norms_[r];
+        if (!(second[i] - least[i] > 4 * error)) {
+          close.push_back(r);
+          continue;
+        }
+      }
+      upper_[r] = std::sqrt(std::max(0.0f, least[i] + error)) * (1 + slack_);
+      lower_[r] = std::sqrt(std::max(0.0f, second[i] - error)) * (1 - slack_);
       if (labels_[r] == nearest[i]) continue;
       note(r, labels_[r], nearest[i], change);
       labels_[r] = nearest[i];
     }
+    return close;
   }
 
   void note(std::uint32_t r, std::uint32_t from, std::uint32_t to, Change& change) const {
@@ -237,6 +274,7 @@ class Lloyd {
   float slack_;  // of a distance, relative: one rounding per dimension and a few more
   std::vector<std::uint32_t> labels_;
   std::vector<float> upper_, lower_;
+  std::vector<float> norms_;  // of the rows: sums of squares
   std::vector<double> sums_;  // of each centre's rows
   std::vector<std::int64_t> counts_;
   std::vector<float> moved_;  // by each centre in the last step, rounded up

@@ -33,8 +33,8 @@ struct WardTile {
 // Where each of some rows is nearest.
 struct NearestColumns {
   std::uint32_t* nearest;  // the first of equals
-  float* squared;          // distance to it
-  float* second;           // squared distance to the nearest other column
+  float* squared;          // the distance to it
+  float* second;           // likewise, to the nearest other column
 };
 
 struct TileKernels {
@@ -50,6 +50,12 @@ struct TileKernels {
   void (*nearest_columns)(const float* rows, std::size_t n, std::size_t stride, std::size_t width,
                           const float* panel, std::size_t panels, const float* starts,
                           const NearestColumns& out);
+
+  // The same by starts[column] - row . column, at half the cost; with starts of half the column's
+  // norm that is half of what the squared distance is more than the row's own norm.
+  void (*least_products)(const float* rows, std::size_t n, std::size_t stride, std::size_t width,
+                         const float* panel, std::size_t panels, const float* starts,
+                         const NearestColumns& out);
 };
 
 extern const TileKernels kAvx2TileKernels;

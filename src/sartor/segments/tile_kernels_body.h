@@ -119,7 +119,18 @@ inline void conclude(const Least& least, std::size_t row, const NearestColumns& 
   out.second[row] = least_of(load(value));
 }
 
-template <std::size_t kRows>
+// The steps of the two kinds of distance.
+struct Differences {
+  Vec operator()(Vec a, Vec b, Vec s) const {
+    const Vec difference = a - b;
+    return fma(difference, difference, s);
+  }
+};
+struct Products {
+  Vec operator()(Vec a, Vec b, Vec s) const { return minus_fma(a, b, s); }
+};
+
+template <std::size_t kRows, class Step>
 void nearest_part(const float* rows, std::size_t stride, std::size_t width, const float* panel,
                   std::size_t panels, const float* starts, std::size_t first,
                   const NearestColumns& out) {
@@ -134,10 +145,7 @@ void nearest_part(const float* rows, std::size_t stride, std::size_t width, cons
         row[1] = load(starts + column + kLanes);
       }
       run_over<kRows>(rows + first * stride, stride, width, panel + p * width * kTileColumns + c,
-                      sum, [](Vec a, Vec b, Vec s) {
-                        const Vec difference = a - b;
-                        return fma(difference, difference, s);
-                      });
+                      sum, Step{});
 #pragma GCC unroll 12
       for (std::size_t r = 0; r < kRows; ++r) {
         for (std::size_t s = 0; s < 2; ++s)
@@ -148,13 +156,14 @@ void nearest_part(const float* rows, std::size_t stride, std::size_t width, cons
   for (std::size_t r = 0; r < kRows; ++r) conclude(least[r], first + r, out);
 }
 
-void nearest_columns(const float* rows, std::size_t n, std::size_t stride, std::size_t width,
-                     const float* panel, std::size_t panels, const float* starts,
-                     const NearestColumns& out) {
+template <class Step>
+void nearest_by(const float* rows, std::size_t n, std::size_t stride, std::size_t width,
+                const float* panel, std::size_t panels, const float* starts,
+                const NearestColumns& out) {
   std::size_t r = 0;
   for (; r + kHeldRows <= n; r += kHeldRows)
-    nearest_part<kHeldRows>(rows, stride, width, panel, panels, starts, r, out);
-  for (; r < n; ++r) nearest_part<1>(rows, stride, width, panel, panels, starts, r, out);
+    nearest_part<kHeldRows, Step>(rows, stride, width, panel, panels, starts, r, out);
+  for (; r < n; ++r) nearest_part<1, Step>(rows, stride, width, panel, panels, starts, r, out);
 }
 
 }  // namespace
@@ -162,7 +171,8 @@ void nearest_columns(const float* rows, std::size_t n, std::size_t stride, std::
 const TileKernels SARTOR_TILE_KERNELS = {
     .name = kLanes == 16 ? "avx512" : "avx2",
     .ward_tile = ward_tile,
-    .nearest_columns = nearest_columns,
+    .nearest_columns = nearest_by<Differences>,
+    .least_products = nearest_by<Products>,
 };
 
 }  // namespace sartor

@@ -94,6 +94,19 @@ TEST_P(Tiles, NearestOfAnyNumberOfColumns) {
     std::vector<float> squared(29), second(29);
     kernels.nearest_columns(rows.data(), 29, kWidth, kWidth, panel.data(), panels, starts.data(),
                             {nearest.data(), squared.data(), second.data()});
+    std::vector<float> ones(starts);
+    for (float& start : ones) start += 1;
+    std::vector<std::uint32_t> by_product(29);
+    std::vector<float> least(29), after(29);
+    kernels.least_products(rows.data(), 29, kWidth, kWidth, panel.data(), panels, ones.data(),
+                           {by_product.data(), least.data(), after.data()});
+    for (std::size_t r = 0; r < 29; ++r) {
+      float product = 1;
+      for (std::size_t k = 0; k < kWidth; ++k)
+        product = std::fma(-rows[r * kWidth + k], centres[by_product[r] * kWidth + k], product);
+      ASSERT_EQ(least[r], product);
+      ASSERT_GE(after[r], product);
+    }
     for (std::size_t r = 0; r < 29; ++r) {
       float best = kInfinity, next = kInfinity;
       std::size_t at = 0;
