@@ -349,6 +349,8 @@ Json details_json(const RunFacts& facts) {
                            {"jaccard", stable["jaccard"]}});
     }
   }
+  const FittedSegmentation& chosen = facts.segments->segmentations[facts.chosen];
+  const Json segmentation = Json::parse(chosen.segmentation);
   return {{"name", facts.config->name},
           {"data",
            {{"span", {{"from", format_time(ingest.first)}, {"until", format_time(ingest.last)}}},
@@ -370,7 +372,8 @@ Json details_json(const RunFacts& facts) {
             {"test", facts.backtest->test.general_coverage}}},
           {"profiles", profiles},
           {"stability", stability},
-          {"map", Json::parse(facts.segments->segmentations[facts.chosen].map)},
+          {"map", Json::parse(chosen.map)},
+          {"dendrogram", segmentation.value("dendrogram", Json())},
           {"tuning", tuning_detail(facts)},
           {"tried", tried_detail(facts)},
           {"gate", config_json(facts.config->gate)},
