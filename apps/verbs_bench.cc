@@ -1,10 +1,12 @@
 // bench.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "sartor/models/bench_kernels.h"
 #include "sartor/pipeline/bench_clicks.h"
+#include "sartor/segments/bench_segments.h"
 #include "sartor/tuning/bench_ranking.h"
 #include "verbs.h"
 
@@ -31,6 +33,7 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
 
 std::vector<std::string> workloads() {
   std::vector<std::string> names = model_benchmarks();
+  for (std::string& name : segment_benchmarks()) names.push_back(std::move(name));
   names.insert(names.end(), {"clicks", "ranking"});
   return names;
 }
@@ -44,12 +47,14 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
     return fail({ErrorCode::config, ranking ? "bench ranking: expected --train and --test"
                                             : "bench " + bench.workload + ": expected --input"});
   }
-  const auto report =
-      ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
-      : bench.workload == "clicks"
-          ? bench_clicks(bench.input, flags.set, resources)
-          : run_model_benchmark(bench.workload, {.input = bench.input, .output = bench.output},
-                                *settings, resources);
+  const auto of_segments = segment_benchmarks();
+  const bool segments =
+      std::find(of_segments.begin(), of_segments.end(), bench.workload) != of_segments.end();
+  const auto run = segments ? run_segment_benchmark : run_model_benchmark;
+  const auto report = ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
+                      : bench.workload == "clicks"
+                          ? bench_clicks(bench.input, flags.set, resources)
+                          : run(bench.workload, {bench.input, bench.output}, *settings, resources);
   if (!report) return fail(report.error());
   if (flags.json) {
     fmt::print("{}\n", json_text(*report));

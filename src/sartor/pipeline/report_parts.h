@@ -108,6 +108,7 @@ Markup replay_section(const Report&);
 
 Markup forest_plot(const Report&);
 Markup user_map(const Report&);
+Markup segment_tree(const Report&);
 Markup tuning_curves(const Report&);
 std::string_view style();
 

@@ -108,7 +108,7 @@ Markup stability(const Report& report) {
 
 Markup people_section(const Report& report) {
   return section("people", "Who the segments are",
-                 cards(report) + user_map(report) + stability(report));
+                 cards(report) + user_map(report) + segment_tree(report) + stability(report));
 }
 
 }  // namespace sartor::report

@@ -39,6 +39,15 @@ void add_points(Json& run, int n_points) {
   }
 }
 
+// Four groups of users in two segments: 0 + 1, 2 + 3, both.
+void add_tree(Json& run) {
+  const Json& segments = run["summary"]["segments"];
+  Json& tree = run["details"]["dendrogram"];
+  for (std::size_t leaf = 0; leaf < 4; ++leaf)
+    tree["leaves"].push_back({{"users", 10 + leaf}, {"segment", segments[leaf / 2]["name"]}});
+  tree["merges"] = {{0, 1, 1.5, 21}, {2, 3, 2.5, 25}, {4, 5, 12.25, 46}};
+}
+
 // Calls `visit` with the inside of every tag, in order: "td class=\"n\"", "/td".
 void for_each_tag(const std::string& page, auto&& visit) {
   for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
@@ -242,6 +251,7 @@ TEST(Report, IsWholeWhateverIsMissing) {
 TEST(Report, IsWholeWhateverStandsWhere) {
   Json run = sample("adapted");
   add_points(run, 3);
+  add_tree(run);
   std::set<std::string> places;
   const Json flat = run.flatten();
   for (const auto& [path, value] : flat.items()) {
@@ -258,6 +268,21 @@ TEST(Report, IsWholeWhateverStandsWhere) {
     ASSERT_EQ(unbalanced(page_of(broken)), "") << place;
   }
   EXPECT_GT(i, 400U);
+}
+
+TEST(Report, DrawsTheDendrogramOfHierarchicalSegments) {
+  Json run = sample("adapted");
+  EXPECT_THAT(page_of(run), Not(HasSubstr("How the clusters were joined")));
+  add_tree(run);
+  const std::string page = page_of(run);
+  expect_sound(page);
+  EXPECT_THAT(page, HasSubstr("How the clusters were joined"));
+  // Leaves stand at 12, 217.3, 422.7 and 628; the last branch is from 114.7 to 525.3 at the top.
+  EXPECT_THAT(page, HasSubstr("M12.0 228.0V201.6H217.3V228.0"));
+  EXPECT_THAT(page, HasSubstr("M114.7 201.6V12.0H525.3V183.9"));
+  EXPECT_THAT(page, HasSubstr("10 users of "));
+  run["details"]["dendrogram"]["merges"][2][1] = 4;  // twice the same
+  EXPECT_THAT(page_of(run), Not(HasSubstr("How the clusters were joined")));
 }
 
 TEST(Report, StaysUnderAMegabyteWhateverTheDataHolds) {

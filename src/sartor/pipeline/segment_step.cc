@@ -36,7 +36,8 @@ Result<std::string> stability_json(const Segmentation& made, const Table& featur
   }
   SARTOR_ASSIGN(const Matrix<float> points, made.scaler().transform(features, clustered));
   SARTOR_ASSIGN(const Stability stability,
-                cluster_stability(points.view(), made.centres(), kStabilityDraws, seed, resources));
+                cluster_stability(points.view(), made.centres(), kStabilityDraws, seed, resources,
+                                  made.fit_again(resources)));
   Json jaccard = Json::object();
   for (std::size_t c = 0; c < stability.jaccard.size(); ++c)
     jaccard[made.names()[made.rules() + c]] = stability.jaccard[c];

@@ -350,6 +350,8 @@ Json details_json(const RunFacts& facts) {
                            {"jaccard", stable["jaccard"]}});
     }
   }
+  const FittedSegmentation& chosen = facts.segments->segmentations[facts.chosen];
+  const Json segmentation = parse_json(chosen.segmentation);
   return {{"name", facts.config->name},
           {"data",
            {{"span", {{"from", format_time(ingest.first)}, {"until", format_time(ingest.last)}}},
@@ -371,7 +373,8 @@ Json details_json(const RunFacts& facts) {
             {"test", facts.backtest->test.general_coverage}}},
           {"profiles", profiles},
           {"stability", stability},
-          {"map", parse_json(facts.segments->segmentations[facts.chosen].map)},
+          {"map", parse_json(chosen.map)},
+          {"dendrogram", segmentation.value("dendrogram", Json())},
           {"tuning", tuning_detail(facts)},
           {"tried", tried_detail(facts)},
           {"gate", config_json(facts.config->gate)},

@@ -8,158 +8,13 @@
 #include <numeric>
 
 #include "sartor/base/random.h"
+#include "sartor/segments/centre_panels.h"
 
 namespace sartor {
 
 namespace {
 
 constexpr std::size_t kRowsPerBlock = 2048;
-
-// Centres by column, so that the loop over centres is the inner one: it vectorises without
-// reordering any sum.
-class Distances {
- public:
-  explicit Distances(const Matrix<float>& centres)
-      : k_(centres.rows()), columns_(centres.columns()), transposed_(k_ * columns_), squared_(k_) {
-    for (std::size_t c = 0; c < k_; ++c) {
-      for (std::size_t j = 0; j < columns_; ++j) transposed_[j * k_ + c] = centres(c, j);
-    }
-  }
-
-  // Squared distances of the row to every centre.
-  std::span<const float> of(std::span<const float> row) {
-    std::fill(squared_.begin(), squared_.end(), 0.0f);
-    for (std::size_t j = 0; j < columns_; ++j) {
-      const float value = row[j];
-      const float* centre = transposed_.data() + j * k_;
-      for (std::size_t c = 0; c < k_; ++c) {
-        const float difference = value - centre[c];
-        squared_[c] += difference * difference;
-      }
-    }
-    return squared_;
-  }
-
- private:
-  std::size_t k_;
-  std::size_t columns_;
-  std::vector<float> transposed_;
-  std::vector<float> squared_;
-};
-
-std::size_t smallest(std::span<const float> values) {
-  return static_cast<std::size_t>(std::min_element(values.begin(), values.end()) - values.begin());
-}
-
-// What a block of rows adds to the next centres.
-struct BlockSums {
-  std::vector<double> sums;  // k x columns
-  std::vector<std::size_t> counts;
-  double inertia = 0;
-  bool changed = false;
-};
-
-Status assign_block(MatrixView<const float> x, const Matrix<float>& centres, std::size_t begin,
-                    std::size_t end, std::span<std::uint32_t> labels, std::span<float> squared,
-                    BlockSums& block) {
-  Distances distances(centres);
-  block.sums.assign(centres.rows() * x.columns, 0);
-  block.counts.assign(centres.rows(), 0);
-  for (std::size_t r = begin; r < end; ++r) {
-    const auto row = x.row(r);
-    const auto all = distances.of(row);
-    const std::size_t c = smallest(all);
-    block.changed |= labels[r] != c;
-    labels[r] = static_cast<std::uint32_t>(c);
-    squared[r] = all[c];
-    block.inertia += all[c];
-    ++block.counts[c];
-    double* sums = block.sums.data() + c * x.columns;
-    for (std::size_t j = 0; j < x.columns; ++j) sums[j] += row[j];
-  }
-  return {};
-}
-
-// Assigns all rows; the blocks' sums are added in the blocks' order.
-Result<BlockSums> assign_rows(MatrixView<const float> x, const Matrix<float>& centres,
-                              std::vector<std::uint32_t>& labels, std::vector<float>& squared,
-                              const Resources& resources) {
-  std::vector<BlockSums> blocks((x.rows + kRowsPerBlock - 1) / kRowsPerBlock);
-  SARTOR_TRY(
-      parallel_for(resources, x.rows, kRowsPerBlock, [&](std::size_t begin, std::size_t end) {
-        return assign_block(x, centres, begin, end, labels, squared, blocks[begin / kRowsPerBlock]);
-      }));
-  BlockSums total{.sums = std::vector<double>(centres.rows() * x.columns),
-                  .counts = std::vector<std::size_t>(centres.rows())};
-  for (const BlockSums& block : blocks) {
-    for (std::size_t i = 0; i < total.sums.size(); ++i) total.sums[i] += block.sums[i];
-    for (std::size_t c = 0; c < total.counts.size(); ++c) total.counts[c] += block.counts[c];
-    total.inertia += block.inertia;
-    total.changed |= block.changed;
-  }
-  return total;
-}
-
-// The means of the rows; each empty centre goes to the farthest row that no other one took. False
-// if some centre has nowhere to go.
-bool move_centres(MatrixView<const float> x, const BlockSums& sums, std::vector<float>& squared,
-                  Matrix<float>& centres) {
-  bool all_placed = true;
-  for (std::size_t c = 0; c < centres.rows(); ++c) {
-    if (sums.counts[c] > 0) {
-      for (std::size_t j = 0; j < x.columns; ++j) {
-        centres(c, j) =
-            static_cast<float>(sums.sums[c * x.columns + j] / static_cast<double>(sums.counts[c]));
-      }
-      continue;
-    }
-    const auto farthest = static_cast<std::size_t>(
-        std::max_element(squared.begin(), squared.end()) - squared.begin());
-    if (squared[farthest] <= 0) {
-      all_placed = false;
-      continue;
-    }
-    squared[farthest] = 0;
-    const auto row = x.row(farthest);
-    std::copy(row.begin(), row.end(), centres.row(c).begin());
-  }
-  return all_placed;
-}
-
-void drop_empty(const BlockSums& sums, KMeans& model) {
-  std::vector<std::uint32_t> place(sums.counts.size());
-  std::size_t kept = 0;
-  for (std::size_t c = 0; c < place.size(); ++c) {
-    place[c] = static_cast<std::uint32_t>(kept);
-    if (sums.counts[c] > 0) ++kept;
-  }
-  if (kept == place.size()) return;
-  Matrix<float> centres(kept, model.centres.columns());
-  for (std::size_t c = 0; c < place.size(); ++c) {
-    if (sums.counts[c] == 0) continue;
-    const auto row = model.centres.row(c);
-    std::copy(row.begin(), row.end(), centres.row(place[c]).begin());
-  }
-  model.centres = std::move(centres);
-  for (std::uint32_t& label : model.labels) label = place[label];
-}
-
-Status check(MatrixView<const float> x, std::size_t k) {
-  if (x.columns == 0) return Error{ErrorCode::invalid_argument, "k-means: no columns"};
-  if (k < 1 || k > x.rows) {
-    return Error{ErrorCode::invalid_argument,
-                 fmt::format("k-means: {} clusters of {} rows", k, x.rows)};
-  }
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    for (const float value : x.row(r)) {
-      if (!std::isfinite(value)) {
-        return Error{ErrorCode::invalid_argument,
-                     fmt::format("k-means: row {} holds a value that is not finite", r)};
-      }
-    }
-  }
-  return {};
-}
 
 // Each further centre is a row drawn in proportion to its squared distance to the nearest centre so
 // far.
@@ -193,30 +48,10 @@ Matrix<float> plus_plus(MatrixView<const float> x, std::size_t k, Random& random
 
 }  // namespace
 
-Result<KMeans> lloyd(MatrixView<const float> x, Matrix<float> centres, int iterations,
-                     const Resources& resources) {
-  SARTOR_TRY(check(x, centres.rows()));
-  KMeans model{.centres = std::move(centres)};
-  model.labels.assign(x.rows, std::numeric_limits<std::uint32_t>::max());
-  std::vector<float> squared(x.rows);
-  for (;;) {
-    SARTOR_ASSIGN(const BlockSums sums,
-                  assign_rows(x, model.centres, model.labels, squared, resources));
-    model.inertia = sums.inertia;
-    const bool empty = std::count(sums.counts.begin(), sums.counts.end(), 0u) > 0;
-    const bool done = model.iterations == iterations || (!sums.changed && !empty);
-    if (done || !(move_centres(x, sums, squared, model.centres) || sums.changed)) {
-      drop_empty(sums, model);
-      return model;
-    }
-    ++model.iterations;
-  }
-}
-
 Result<KMeans> fit_kmeans(MatrixView<const float> x, const KMeansConfig& config,
                           const Resources& resources) {
   const auto k = static_cast<std::size_t>(std::max(config.k, 0));
-  SARTOR_TRY(check(x, k));
+  SARTOR_TRY(check_kmeans(x, k));
   std::vector<KMeans> starts(static_cast<std::size_t>(std::max(config.restarts, 1)));
   // One start per block: with few rows the starts run beside each other, and inside a block the
   // rows are not split further. With many rows it is the other way round.
@@ -236,19 +71,22 @@ Result<KMeans> fit_kmeans(MatrixView<const float> x, const KMeansConfig& config,
 }
 
 std::uint32_t nearest_centre(std::span<const float> row, const Matrix<float>& centres) {
-  return static_cast<std::uint32_t>(smallest(Distances(centres).of(row)));
+  std::uint32_t nearest = 0;
+  float squared = 0, second = 0;
+  CentrePanels(centres.view())
+      .nearest({row.data(), 1, row.size(), row.size()}, {&nearest, &squared, &second});
+  return nearest;
 }
 
 Result<std::vector<std::uint32_t>> nearest_centres(MatrixView<const float> x,
                                                    const Matrix<float>& centres,
                                                    const Resources& resources) {
   std::vector<std::uint32_t> labels(x.rows);
+  const CentrePanels panels(centres.view());
   SARTOR_TRY(parallel_for(
       resources, x.rows, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        Distances distances(centres);
-        for (std::size_t r = begin; r < end; ++r) {
-          labels[r] = static_cast<std::uint32_t>(smallest(distances.of(x.row(r))));
-        }
+        std::vector<float> squared(end - begin), second(end - begin);
+        panels.nearest(rows_of(x, begin, end), {&labels[begin], squared.data(), second.data()});
         return {};
       }));
   return labels;
@@ -256,20 +94,13 @@ Result<std::vector<std::uint32_t>> nearest_centres(MatrixView<const float> x,
 
 double simplified_silhouette(MatrixView<const float> x, const KMeans& model) {
   if (model.centres.rows() < 2) return 0;
-  Distances distances(model.centres);
+  const CentrePanels panels(model.centres.view());
+  std::vector<std::uint32_t> nearest(x.rows);
+  std::vector<float> squared(x.rows), second(x.rows);
+  panels.nearest(x, {nearest.data(), squared.data(), second.data()});
   double total = 0;
   for (std::size_t r = 0; r < x.rows; ++r) {
-    const auto all = distances.of(x.row(r));
-    float own = std::numeric_limits<float>::infinity(), other = own;
-    for (const float squared : all) {
-      if (squared < own) {
-        other = own;
-        own = squared;
-      } else {
-        other = std::min(other, squared);
-      }
-    }
-    if (other > 0) total += 1 - std::sqrt(static_cast<double>(own) / other);
+    if (second[r] > 0) total += 1 - std::sqrt(static_cast<double>(squared[r]) / second[r]);
   }
   return total / static_cast<double>(x.rows);
 }
@@ -287,7 +118,7 @@ std::vector<std::uint32_t> sample_rows(std::size_t n, std::size_t most, std::uin
 
 Result<KSearch> search_kmeans(MatrixView<const float> x, const KSearchConfig& config,
                               const Resources& resources) {
-  SARTOR_TRY(check(x, static_cast<std::size_t>(std::max(config.high, 0))));
+  SARTOR_TRY(check_kmeans(x, static_cast<std::size_t>(std::max(config.high, 0))));
   const auto rows = sample_rows(
       x.rows, std::max<std::size_t>(config.most_rows, static_cast<std::size_t>(config.high)),
       config.seed);

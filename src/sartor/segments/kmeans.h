@@ -32,6 +32,9 @@ struct KMeans {
 Result<KMeans> fit_kmeans(MatrixView<const float> x, const KMeansConfig& config,
                           const Resources& resources);
 
+// What fit_kmeans and lloyd refuse.
+Status check_kmeans(MatrixView<const float> x, std::size_t k);
+
 // Lloyd's steps from given centres, until no row changes its centre or `iterations` are done. A
 // centre that loses all its rows goes to the row farthest from its own centre.
 Result<KMeans> lloyd(MatrixView<const float> x, Matrix<float> centres, int iterations,

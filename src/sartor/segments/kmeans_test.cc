@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "sartor/base/random.h"
@@ -70,6 +72,26 @@ TEST(KMeans, HasTheSameBitsAtAnyThreadCount) {
   EXPECT_EQ(one->inertia, four->inertia);
   const auto other = fit_kmeans(x.view(), {.k = 6, .restarts = 1, .seed = 6}, {.threads = 4});
   EXPECT_NE(one->centres.values(), other->centres.values());
+}
+
+TEST(KMeans, BoundsSpareWorkButNeverChangeALabel) {
+  const auto x = blobs(7, 700, 13, 3);
+  Matrix<float> start(40, 13);
+  for (std::size_t c = 0; c < 40; ++c) std::copy_n(x.row(c).begin(), 13, start.row(c).begin());
+  double before = std::numeric_limits<double>::infinity();
+  for (const int iterations : {0, 1, 2, 5, 20, 60}) {
+    const auto model = lloyd(x.view(), start, iterations, {.threads = 2});
+    ASSERT_TRUE(model.has_value());
+    EXPECT_EQ(model->labels, *nearest_centres(x.view(), model->centres, {})) << iterations;
+    double inertia = 0;
+    for (std::size_t r = 0; r < x.rows(); ++r) {
+      for (std::size_t j = 0; j < 13; ++j)
+        inertia += std::pow(double{x(r, j)} - model->centres(model->labels[r], j), 2);
+    }
+    EXPECT_NEAR(model->inertia, inertia, 1e-9 * inertia);
+    EXPECT_LT(model->inertia, before);
+    before = model->inertia;
+  }
 }
 
 TEST(KMeans, MovesEmptyCentresAndDropsThoseWithNowhereToGo) {

@@ -10,6 +10,8 @@
 namespace sartor {
 namespace {
 
+constexpr std::size_t kMostLeaves = 64;  // of the dendrogram that is kept, but for the clusters
+
 Error config_error(std::string message) { return {ErrorCode::config, std::move(message)}; }
 
 // Clusters are called "name-1", …: no rule may be.
@@ -36,9 +38,10 @@ Status check_names(const SegmentationConfig& config) {
                       rule.name == kEveryoneElse ? "reserved" : "taken by another rule"));
     }
   }
-  if (!config.cluster.empty() && config.cluster != "kmeans") {
-    return config_error(fmt::format("segmentation '{}': cluster '{}' is not known; expected kmeans",
-                                    config.name, config.cluster));
+  if (!config.cluster.empty() && config.cluster != "kmeans" && config.cluster != "hierarchical") {
+    return config_error(
+        fmt::format("segmentation '{}': cluster '{}' is not known; expected kmeans or hierarchical",
+                    config.name, config.cluster));
   }
   const bool range = config.k.size() == 1 || (config.k.size() == 2 && config.k[0] <= config.k[1]);
   if (!config.cluster.empty() && (!range || config.k[0] < 2 || config.k.back() > 200)) {
@@ -48,20 +51,70 @@ Status check_names(const SegmentationConfig& config) {
   return {};
 }
 
-// The centres from the largest cluster to the smallest.
-Matrix<float> by_size(const KMeans& model) {
-  std::vector<std::size_t> sizes(model.centres.rows());
-  for (const std::uint32_t label : model.labels) ++sizes[label];
-  std::vector<std::size_t> order(sizes.size());
+// The clusters from the largest to the smallest.
+std::vector<std::size_t> by_size(std::span<const std::uint32_t> labels, std::size_t clusters) {
+  std::vector<std::size_t> sizes(clusters);
+  for (const std::uint32_t label : labels) ++sizes[label];
+  std::vector<std::size_t> order(clusters);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  Matrix<float> centres(sizes.size(), model.centres.columns());
-  for (std::size_t c = 0; c < order.size(); ++c) {
-    const auto centre = model.centres.row(order[c]);
-    std::copy(centre.begin(), centre.end(), centres.row(c).begin());
-  }
+  return order;
+}
+
+Matrix<float> in_order(const Matrix<float>& from, const std::vector<std::size_t>& order) {
+  Matrix<float> centres(order.size(), from.columns());
+  for (std::size_t c = 0; c < order.size(); ++c)
+    std::copy(from.row(order[c]).begin(), from.row(order[c]).end(), centres.row(c).begin());
   return centres;
+}
+
+// The top of a hierarchy's dendrogram; `order` is that of the centres.
+SegmentTree top_of(const Hierarchy& hierarchy, const std::vector<std::size_t>& order) {
+  std::vector<std::uint32_t> place(order.size());
+  for (std::size_t c = 0; c < order.size(); ++c) place[order[c]] = static_cast<std::uint32_t>(c);
+  const std::size_t cut =
+      std::min(hierarchy.tree.leaves(), std::max(kMostLeaves, order.size() + hierarchy.absorbed));
+  SegmentTree top{.tree = top_of(hierarchy.tree, cut),
+                  .cluster = std::vector<std::uint32_t>(cut),
+                  .agreement = hierarchy.agreement};
+  const auto labels = cut_into(hierarchy.tree, cut);
+  for (std::size_t leaf = 0; leaf < labels.size(); ++leaf)
+    top.cluster[labels[leaf]] = place[hierarchy.cluster[leaf]];
+  return top;
+}
+
+Json tree_json(const SegmentTree& top, std::span<const std::string> names) {
+  Json leaves = Json::array(), merges = Json::array();
+  for (std::size_t leaf = 0; leaf < top.cluster.size(); ++leaf)
+    leaves.push_back({{"users", top.tree.weights[leaf]}, {"segment", names[top.cluster[leaf]]}});
+  for (const Merge& merge : top.tree.merges)
+    merges.push_back({merge.a, merge.b, merge.height, merge.weight});
+  return {{"leaves", leaves}, {"merges", merges}, {"agreement", top.agreement}};
+}
+
+// Throws what nlohmann throws; fails if the merges are no dendrogram of the leaves.
+Result<SegmentTree> read_tree(const Json& json, std::span<const std::string> names) {
+  SegmentTree top{.agreement = json.at("agreement").get<double>()};
+  const auto fail = [] {
+    return Error{ErrorCode::bad_data, "segmentation: leaves and merges are no dendrogram"};
+  };
+  for (const Json& leaf : json.at("leaves")) {
+    const auto name = std::find(names.begin(), names.end(), leaf.at("segment").get<std::string>());
+    if (name == names.end()) return fail();
+    top.cluster.push_back(static_cast<std::uint32_t>(name - names.begin()));
+    top.tree.weights.push_back(leaf.at("users").get<double>());
+  }
+  std::vector<bool> used(2 * top.cluster.size());
+  for (const Json& merge : json.at("merges")) {
+    const Merge read{merge.at(0), merge.at(1), merge.at(2), merge.at(3)};
+    const std::size_t there = top.cluster.size() + top.tree.merges.size();
+    if (read.a >= read.b || read.b >= there || used[read.a] || used[read.b]) return fail();
+    used[read.a] = used[read.b] = true;
+    top.tree.merges.push_back(read);
+  }
+  if (top.cluster.empty() || top.tree.merges.size() + 1 != top.cluster.size()) return fail();
+  return top;
 }
 
 // Rules that hold for nobody at all, or for everybody of `rows`. Somebody may be a user not yet
@@ -94,7 +147,8 @@ bool SegmentationConfig::wants_embedding() const {
 
 std::string Segmentation::kind() const {
   if (clusters() == 0) return "rules";
-  return rules_.empty() ? "kmeans" : "rules and kmeans";
+  const std::string method = tree_ ? "hierarchical" : "kmeans";
+  return rules_.empty() ? method : "rules and " + method;
 }
 
 Status Segmentation::parse_rules(const std::vector<RuleConfig>& rules) {
@@ -147,17 +201,48 @@ Status Segmentation::fit_clusters(const SegmentationConfig& config, const Table&
                                     config.k.back(), left.size()));
   }
   SARTOR_ASSIGN(const Matrix<float> points, scaler_.transform(features, left));
-  const KSearchConfig range{.low = config.k[0],
-                            .high = config.k.back(),
-                            .min_rows = static_cast<std::size_t>(config.min_users),
-                            .seed = seed};
+  const auto min_rows = static_cast<std::size_t>(config.min_users);
+  if (config.cluster == "hierarchical") {
+    const HierarchyConfig range{
+        .low = config.k[0], .high = config.k.back(), .min_rows = min_rows, .seed = seed};
+    SARTOR_ASSIGN(centres_, fit_hierarchical(range, points.view(), resources));
+    return {};
+  }
+  const KSearchConfig range{
+      .low = config.k[0], .high = config.k.back(), .min_rows = min_rows, .seed = seed};
   SARTOR_ASSIGN(const KSearch found, search_kmeans(points.view(), range, resources));
-  centres_ = by_size(found.model);
+  centres_ = in_order(found.model.centres, by_size(found.model.labels, found.model.centres.rows()));
   if (centres_.rows() < static_cast<std::size_t>(config.k[0])) {
     warnings_.push_back(fmt::format("{} clusters instead of {}: there are no more distinct users",
                                     centres_.rows(), config.k[0]));
   }
   return {};
+}
+
+// The centres; the tree, and what there is to say of small clusters, are kept.
+Result<Matrix<float>> Segmentation::fit_hierarchical(const HierarchyConfig& config,
+                                                     MatrixView<const float> points,
+                                                     const Resources& resources) {
+  SARTOR_ASSIGN(const Hierarchy found, fit_hierarchy(points, config, resources));
+  const auto order = by_size(found.labels, found.centres.rows());
+  tree_ = top_of(found, order);
+  if (found.absorbed > 0) {
+    warnings_.push_back(
+        fmt::format("{} of {} clusters had fewer than {} users and joined their nearest",
+                    found.absorbed, found.centres.rows() + found.absorbed, config.min_rows));
+  }
+  return in_order(found.centres, order);
+}
+
+FitCentres Segmentation::fit_again(const Resources& resources) const {
+  if (!tree_) return {};
+  const int k = static_cast<int>(clusters());
+  return
+      [k, resources](MatrixView<const float> points, std::uint64_t seed) -> Result<Matrix<float>> {
+        const HierarchyConfig config{.low = k, .high = k, .seed = seed};
+        SARTOR_ASSIGN(Hierarchy found, fit_hierarchy(points, config, resources));
+        return std::move(found.centres);
+      };
 }
 
 Result<Segmentation> fit_segmentation(const SegmentationConfig& config, const Table& features,
@@ -204,9 +289,12 @@ Json Segmentation::to_json() const {
   for (std::size_t c = 0; c < centres_.rows(); ++c) {
     centres.push_back(std::vector<float>(centres_.row(c).begin(), centres_.row(c).end()));
   }
-  return {{"format_version", 1}, {"name", name_},  {"kind", kind()},
-          {"segments", names_},  {"rules", rules}, {"columns", scaler_.to_json()},
-          {"centres", centres}};
+  Json json = {{"format_version", 1}, {"name", name_},  {"kind", kind()},
+               {"segments", names_},  {"rules", rules}, {"columns", scaler_.to_json()},
+               {"centres", centres}};
+  const auto names = std::span(names_).subspan(rules_.size(), clusters());
+  if (tree_) json["dendrogram"] = tree_json(*tree_, names);
+  return json;
 }
 
 Result<Segmentation> Segmentation::from_json(const Json& json) {
@@ -229,6 +317,10 @@ Result<Segmentation> Segmentation::from_json(const Json& json) {
     if (made.names_ != json.at("segments").get<std::vector<std::string>>()) {
       return Error{ErrorCode::bad_data,
                    "segmentation: the names of segments do not agree with rules and centres"};
+    }
+    if (json.contains("dendrogram")) {
+      const auto names = std::span(made.names_).subspan(made.rules_.size(), made.clusters());
+      SARTOR_ASSIGN(made.tree_, read_tree(json.at("dendrogram"), names));
     }
   } catch (const Json::exception& e) {
     return Error{ErrorCode::bad_data, std::string("segmentation: ") + e.what()};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -15,7 +16,9 @@
 #include "sartor/base/parallel.h"
 #include "sartor/data/dataset.h"
 #include "sartor/data/sql_expression.h"
+#include "sartor/segments/hierarchy.h"
 #include "sartor/segments/scaler.h"
+#include "sartor/segments/stability.h"
 
 namespace sartor {
 
@@ -48,22 +51,32 @@ struct SegmentationConfig {
         Field{"rules", &SegmentationConfig::rules,
               "in order: the first that holds names the segment"},
         Field{"cluster", &SegmentationConfig::cluster,
-              "kmeans, over the users that no rule took; none if empty"},
+              "kmeans or hierarchical (Ward's method), over the users that no rule took; none if "
+              "empty"},
         Field{"features", &SegmentationConfig::features, "to cluster by; any feature names"},
         Field{"k", &SegmentationConfig::k,
               "number of clusters, or [least, most]: the best separated is taken"},
-        Field{"min_users", &SegmentationConfig::min_users, 0, 1e9, Scale::fixed,
-              "numbers of clusters that leave one with fewer users are avoided"},
+        Field{
+            "min_users", &SegmentationConfig::min_users, 0, 1e9, Scale::fixed,
+            "numbers of clusters that leave one with fewer users are avoided; of hierarchical, one "
+            "that is left joins its nearest"},
         Field{"dimensions", &SegmentationConfig::dimensions, 2, 512, Scale::log,
               "of the embedding, if it is among the features"});
   }
   bool wants_embedding() const;
 };
 
+// The top of the dendrogram behind hierarchical clusters.
+struct SegmentTree {
+  Dendrogram tree;                     // its leaves are at least the clusters, at most 64 or those
+  std::vector<std::uint32_t> cluster;  // of each leaf
+  double agreement = 0;  // share of the users whose nearest centre is that of their branch
+};
+
 class Segmentation {
  public:
   const std::string& name() const { return name_; }
-  // "rules", "kmeans" or "rules and kmeans".
+  // "rules", "kmeans", "hierarchical", "rules and kmeans" or "rules and hierarchical".
   std::string kind() const;
   // Rules in order, clusters "<name>-1", … from the largest to the smallest, then `everyone else`.
   const std::vector<std::string>& names() const { return names_; }
@@ -73,6 +86,9 @@ class Segmentation {
   std::size_t rules() const { return rules_.size(); }
   const Scaler& scaler() const { return scaler_; }
   const Matrix<float>& centres() const { return centres_; }
+  const std::optional<SegmentTree>& tree() const { return tree_; }  // of hierarchical clusters
+  // Fits as many clusters to other points, the same way; for cluster_stability.
+  FitCentres fit_again(const Resources& resources) const;
 
   // The segment of every row, as a position in names(). The table has one row per user with the
   // user features as of the moment asked about. Fails with `config` if a column is missing.
@@ -95,11 +111,15 @@ class Segmentation {
   Status fit_clusters(const SegmentationConfig& config, const Table& features,
                       std::span<const std::uint32_t> rows, std::uint64_t seed,
                       const Resources& resources);
+  Result<Matrix<float>> fit_hierarchical(const HierarchyConfig& config,
+                                         MatrixView<const float> points,
+                                         const Resources& resources);
 
   std::string name_;
   std::vector<Rule> rules_;
   Scaler scaler_;
   Matrix<float> centres_;
+  std::optional<SegmentTree> tree_;
   std::vector<std::string> names_;
   std::vector<std::string> warnings_;
 };

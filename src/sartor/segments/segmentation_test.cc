@@ -88,6 +88,43 @@ TEST(Segmentation, ClustersWhatNoRuleTookAndStrangersAreEveryoneElse) {
   EXPECT_EQ(*back->assign(table), assigned);
 }
 
+TEST(Segmentation, HierarchicalClustersAreNamedAndKeptLikeOthersWithTheirTree) {
+  const auto points = blobs(50);
+  Table table{.rows = 151};
+  for (std::size_t d = 0; d < 2; ++d) {
+    Column column{.name = "embedding." + std::to_string(d), .numbers = std::vector<double>(151)};
+    for (std::size_t p = 0; p < 150; ++p) column.numbers[p] = points(p, d) + 1;
+    table.columns.push_back(column);
+  }
+  for (std::size_t d = 0; d < 2; ++d) table.columns[d].numbers[149] = 40;  // an outlier
+  SegmentationConfig config{.name = "tastes", .cluster = "hierarchical", .k = {2, 6}};
+  config.min_users = 10;
+  config.k = {4};
+  const auto made = fit_segmentation(config, table, all_rows(150), 1, {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->kind(), "hierarchical");
+  EXPECT_THAT(made->names(), ElementsAre("tastes-1", "tastes-2", "tastes-3", "everyone else"));
+  ASSERT_EQ(made->warnings().size(), 1u);
+  EXPECT_THAT(made->warnings()[0], HasSubstr("1 of 4 clusters had fewer than 10 users"));
+  const auto assigned = *made->assign(table);
+  EXPECT_EQ(assigned[150], 3u);
+  for (std::size_t p = 0; p < 149; ++p) EXPECT_EQ(assigned[p], assigned[p % 3]);
+  ASSERT_TRUE(made->tree());
+  EXPECT_EQ(made->tree()->tree.leaves(), 64u);
+  EXPECT_EQ(made->tree()->tree.merges.back().weight, 150);
+  const auto back = Segmentation::from_json(made->to_json());
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->kind(), "hierarchical");
+  EXPECT_EQ(back->to_json(), made->to_json());
+  EXPECT_EQ(*back->assign(table), assigned);
+  Json bad = made->to_json();
+  bad["dendrogram"]["merges"][3][1] = 1000;
+  EXPECT_FALSE(Segmentation::from_json(bad));
+  bad = made->to_json();
+  bad["dendrogram"]["leaves"][0]["segment"] = "nobody";
+  EXPECT_FALSE(Segmentation::from_json(bad));
+}
+
 TEST(Segmentation, ExplainsWhatIsWrong) {
   const Table table = features();
   const auto message = [&](const SegmentationConfig& config) {
@@ -105,7 +142,8 @@ TEST(Segmentation, ExplainsWhatIsWrong) {
               HasSubstr("did you mean 'events'"));
   EXPECT_THAT(message({.name = "s", .rules = {{"s-1", "events > 3"}}, .cluster = "kmeans"}),
               HasSubstr("reserved for a cluster"));
-  EXPECT_THAT(message({.name = "s", .cluster = "dbscan"}), HasSubstr("expected kmeans"));
+  EXPECT_THAT(message({.name = "s", .cluster = "dbscan"}),
+              HasSubstr("expected kmeans or hierarchical"));
   EXPECT_THAT(message({.name = "s", .rules = {{"a", "read_text('/etc/passwd') = ''"}}}),
               HasSubstr("rule 'a'"));
 }

@@ -66,7 +66,15 @@ std::vector<double> best_jaccard(std::span<const std::uint32_t> a, std::span<con
 
 Result<Stability> cluster_stability(MatrixView<const float> all_points,
                                     const Matrix<float>& centres, int draws, std::uint64_t seed,
-                                    const Resources& resources) {
+                                    const Resources& resources, const FitCentres& given) {
+  const FitCentres by_kmeans = [&](MatrixView<const float> points,
+                                   std::uint64_t seed_of_draw) -> Result<Matrix<float>> {
+    const KMeansConfig config{
+        .k = static_cast<int>(centres.rows()), .restarts = 2, .seed = seed_of_draw};
+    SARTOR_ASSIGN(KMeans fit, fit_kmeans(points, config, resources));
+    return std::move(fit.centres);
+  };
+  const FitCentres& fit_again = given ? given : by_kmeans;
   const Matrix<float> points = rows_of(all_points, sample_rows(all_points.rows, kMostPoints, seed));
   SARTOR_ASSIGN(const auto labels, nearest_centres(points.view(), centres, resources));
   Stability stability{.jaccard = std::vector<double>(centres.rows())};
@@ -74,12 +82,10 @@ Result<Stability> cluster_stability(MatrixView<const float> all_points,
     Random random = Random::stream(seed, static_cast<std::uint64_t>(1000 + draw));
     std::vector<std::uint32_t> drawn(points.rows());
     for (std::uint32_t& row : drawn) row = static_cast<std::uint32_t>(random.below(drawn.size()));
-    const KMeansConfig config{.k = static_cast<int>(centres.rows()),
-                              .restarts = 2,
-                              .seed = seed + static_cast<std::uint64_t>(draw)};
-    SARTOR_ASSIGN(const KMeans fit,
-                  fit_kmeans(rows_of(points.view(), drawn).view(), config, resources));
-    SARTOR_ASSIGN(const auto again, nearest_centres(points.view(), fit.centres, resources));
+    const Matrix<float> sample = rows_of(points.view(), drawn);
+    SARTOR_ASSIGN(const Matrix<float> found,
+                  fit_again(sample.view(), seed + static_cast<std::uint64_t>(draw)));
+    SARTOR_ASSIGN(const auto again, nearest_centres(points.view(), found, resources));
     stability.ari += adjusted_rand_index(labels, again) / draws;
     const auto jaccard = best_jaccard(labels, again, centres.rows());
     for (std::size_t c = 0; c < jaccard.size(); ++c) stability.jaccard[c] += jaccard[c] / draws;

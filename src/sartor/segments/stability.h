@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -25,9 +26,14 @@ struct Stability {
   std::vector<double> jaccard;  // per cluster, likewise (Hennig 2007)
 };
 
-// Fits k-means anew on `draws` bootstrap samples and compares the assignments of all points with
-// those of `centres`.
+// The centres of clusters of some points.
+using FitCentres =
+    std::function<Result<Matrix<float>>(MatrixView<const float> points, std::uint64_t seed)>;
+
+// Fits anew on `draws` bootstrap samples and compares the assignments of all points with those of
+// `centres`. By k-means if no other way is given.
 Result<Stability> cluster_stability(MatrixView<const float> points, const Matrix<float>& centres,
-                                    int draws, std::uint64_t seed, const Resources& resources);
+                                    int draws, std::uint64_t seed, const Resources& resources,
+                                    const FitCentres& fit = {});
 
 }  // namespace sartor
