@@ -5,6 +5,7 @@
 
 #include "sartor/models/bench_kernels.h"
 #include "sartor/pipeline/bench_clicks.h"
+#include "sartor/tuning/bench_bbob.h"
 #include "sartor/tuning/bench_ranking.h"
 #include "verbs.h"
 
@@ -31,7 +32,7 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
 
 std::vector<std::string> workloads() {
   std::vector<std::string> names = model_benchmarks();
-  names.insert(names.end(), {"clicks", "ranking"});
+  names.insert(names.end(), {"bbob", "clicks", "ranking"});
   return names;
 }
 
@@ -39,13 +40,14 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
   const auto settings = settings_of(flags.set);
   if (!settings) return fail(settings.error());
   const Resources resources = resources_of(flags, nullptr);
-  const bool ranking = bench.workload == "ranking";
-  if (ranking ? bench.train.empty() || bench.test.empty() : bench.input.empty()) {
+  const bool ranking = bench.workload == "ranking", bbob = bench.workload == "bbob";
+  if (ranking ? bench.train.empty() || bench.test.empty() : bench.input.empty() && !bbob) {
     return fail({ErrorCode::config, ranking ? "bench ranking: expected --train and --test"
                                             : "bench " + bench.workload + ": expected --input"});
   }
   const auto report =
       ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
+      : bbob  ? bench_bbob(*settings, resources)
       : bench.workload == "clicks"
           ? bench_clicks(bench.input, flags.set, resources)
           : run_model_benchmark(bench.workload, {.input = bench.input, .output = bench.output},
