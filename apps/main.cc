@@ -138,7 +138,8 @@ int run_main(int argc, char** argv) {
 
   BenchFlags bench_flags;
   auto* bench = app.add_subcommand(
-      "bench", "time one kernel on arrays in NumPy's format, or rank a published split");
+      "bench",
+      "time one kernel on arrays in NumPy's format, rank a published split, or try a sampler");
   bench->add_option("workload", bench_flags.workload, "one of " + join(workloads(), ", "))
       ->required()
       ->check(CLI::IsMember(workloads()));
@@ -154,7 +155,8 @@ int run_main(int argc, char** argv) {
   bench->footer(
       "Examples: sartor bench ease --input csr --set regularization=300 --json\n          sartor "
       "bench ranking --train train.txt --test test.txt --set model=ease --json\n          sartor "
-      "bench clicks --input examples/kuairand --set from=2022-05-06T00:00:00Z");
+      "bench clicks --input examples/kuairand --set from=2022-05-06T00:00:00Z\n          sartor "
+      "bench bbob --set sampler=tpe --json");
   bench->callback([&] { exit_code = verb_bench(flags, bench_flags); });
 
   std::string what;

@@ -7,6 +7,7 @@
 #include "sartor/models/bench_kernels.h"
 #include "sartor/pipeline/bench_clicks.h"
 #include "sartor/segments/bench_segments.h"
+#include "sartor/tuning/bench_bbob.h"
 #include "sartor/tuning/bench_ranking.h"
 #include "verbs.h"
 
@@ -34,7 +35,7 @@ Result<Json> settings_of(const std::vector<std::string>& assignments) {
 std::vector<std::string> workloads() {
   std::vector<std::string> names = model_benchmarks();
   for (std::string& name : segment_benchmarks()) names.push_back(std::move(name));
-  names.insert(names.end(), {"clicks", "ranking"});
+  names.insert(names.end(), {"bbob", "clicks", "ranking"});
   return names;
 }
 
@@ -42,8 +43,8 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
   const auto settings = settings_of(flags.set);
   if (!settings) return fail(settings.error());
   const Resources resources = resources_of(flags, nullptr);
-  const bool ranking = bench.workload == "ranking";
-  if (ranking ? bench.train.empty() || bench.test.empty() : bench.input.empty()) {
+  const bool ranking = bench.workload == "ranking", bbob = bench.workload == "bbob";
+  if (ranking ? bench.train.empty() || bench.test.empty() : bench.input.empty() && !bbob) {
     return fail({ErrorCode::config, ranking ? "bench ranking: expected --train and --test"
                                             : "bench " + bench.workload + ": expected --input"});
   }
@@ -52,6 +53,7 @@ int verb_bench(const CommonFlags& flags, const BenchFlags& bench) {
       std::find(of_segments.begin(), of_segments.end(), bench.workload) != of_segments.end();
   const auto run = segments ? run_segment_benchmark : run_model_benchmark;
   const auto report = ranking ? bench_ranking({bench.train, bench.test}, *settings, resources)
+                      : bbob  ? bench_bbob(*settings, resources)
                       : bench.workload == "clicks"
                           ? bench_clicks(bench.input, flags.set, resources)
                           : run(bench.workload, {bench.input, bench.output}, *settings, resources);
