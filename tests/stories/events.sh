@@ -2,7 +2,7 @@
 # kill -9, and part of the next run.
 . "$(dirname "$0")/lib.sh"
 small_shop . 8
-settings="--set tuning.trials=10 --set models.families=['popularity','own_history','item_knn'] --set split.earlier=1"
+settings='--set tuning.trials=10 --set models.ease_regularization=[300] --set split.earlier=2'
 # shellcheck disable=SC2086  # several flags
 run 0 sartor run . -q --json $settings
 events=$(json "j['data']['events']")

@@ -57,9 +57,9 @@ struct Waiting {
 
 }  // namespace
 
-class EventLog::Impl {
+class DurableLog::Impl {
  public:
-  Impl(std::string folder, const EventLogOptions& options)
+  Impl(std::string folder, const DurableLogOptions& options)
       : folder_(std::move(folder)), options_(options), keys_(options.keys) {}
   ~Impl() {
     if (fd_ >= 0 && !failed_ && next_ > file_first_) {
@@ -300,7 +300,7 @@ class EventLog::Impl {
   }
 
   const std::string folder_;
-  const EventLogOptions options_;
+  const DurableLogOptions options_;
   int lock_ = -1;
 
   std::mutex mutex_;
@@ -317,24 +317,25 @@ class EventLog::Impl {
   bool failed_ = false;     // there may be more bytes, or no file
 };
 
-EventLog::EventLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-EventLog::~EventLog() = default;
+DurableLog::DurableLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DurableLog::~DurableLog() = default;
 
-Result<std::unique_ptr<EventLog>> EventLog::open(const std::string& folder,
-                                                 const EventLogOptions& options,
-                                                 const LogVisitor& visit, const KeySource& known) {
+Result<std::unique_ptr<DurableLog>> DurableLog::open(const std::string& folder,
+                                                     const DurableLogOptions& options,
+                                                     const LogVisitor& visit,
+                                                     const KeySource& known) {
   auto impl = std::make_unique<Impl>(folder, options);
   SARTOR_TRY(impl->open(visit, known));
-  return std::unique_ptr<EventLog>(new EventLog(std::move(impl)));
+  return std::unique_ptr<DurableLog>(new DurableLog(std::move(impl)));
 }
 
-Result<std::vector<std::uint64_t>> EventLog::append(std::span<const NewRecord> records) {
+Result<std::vector<std::uint64_t>> DurableLog::append(std::span<const NewRecord> records) {
   return impl_->append(records);
 }
 
-Status EventLog::roll() { return impl_->roll(); }
-std::uint64_t EventLog::next() const { return impl_->next_; }
-std::uint64_t EventLog::open_file() const { return impl_->open_file_; }
-const std::vector<std::string>& EventLog::notes() const { return impl_->notes_; }
+Status DurableLog::roll() { return impl_->roll(); }
+std::uint64_t DurableLog::next() const { return impl_->next_; }
+std::uint64_t DurableLog::open_file() const { return impl_->open_file_; }
+const std::vector<std::string>& DurableLog::notes() const { return impl_->notes_; }
 
 }  // namespace sartor

@@ -15,7 +15,7 @@
 
 namespace sartor {
 
-struct EventLogOptions {
+struct DurableLogOptions {
   std::uint64_t file_bytes = 64 << 20;  // a new file is begun after as many
   std::size_t commit_bytes = 8 << 20;   // records waiting for one sync, about
   std::size_t keys = 2'000'000;         // how many of the latest keys are told again, at least
@@ -30,7 +30,7 @@ struct NewRecord {
 inline constexpr std::uint64_t kDuplicate = 0;
 
 // Safe to use from several threads. One process at a time: the folder is locked.
-class EventLog {
+class DurableLog {
  public:
   // Makes the folder if it is missing, and reads it: `visit` sees every record from options.first
   // on, `known` adds keys of earlier ones (it is handed a function that takes them, oldest first).
@@ -38,11 +38,11 @@ class EventLog {
   // Fails with `bad_data`, naming file and offset, if anything else is not whole; with `config`
   // if another process has the log open; with `io`.
   using KeySource = std::function<Status(const std::function<void(std::string_view)>&)>;
-  static Result<std::unique_ptr<EventLog>> open(const std::string& folder,
-                                                const EventLogOptions& options,
-                                                const LogVisitor& visit = {},
-                                                const KeySource& known = {});
-  ~EventLog();  // marks the end, so that damage to the last commit is not taken for a torn tail
+  static Result<std::unique_ptr<DurableLog>> open(const std::string& folder,
+                                                  const DurableLogOptions& options,
+                                                  const LogVisitor& visit = {},
+                                                  const KeySource& known = {});
+  ~DurableLog();  // marks the end, so that damage to the last commit is not taken for a torn tail
 
   // Returns when all of `records` are on disk (fdatasync), or were there already: their numbers,
   // kDuplicate for the latter. All or none: fails with `io` if the disk said no, and then as long
@@ -61,7 +61,7 @@ class EventLog {
 
  private:
   class Impl;
-  explicit EventLog(std::unique_ptr<Impl> impl);
+  explicit DurableLog(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -30,14 +30,14 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-class EventLogTest : public testing::Test {
+class DurableLogTest : public testing::Test {
  protected:
   void SetUp() override { fs::remove_all(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 
-  std::unique_ptr<EventLog> open(const EventLogOptions& options = {}) {
+  std::unique_ptr<DurableLog> open(const DurableLogOptions& options = {}) {
     seen_.clear();
-    auto log = EventLog::open(folder_, options, [this](const LogRecord& record) -> Status {
+    auto log = DurableLog::open(folder_, options, [this](const LogRecord& record) -> Status {
       seen_.emplace_back(record.sequence, record.value);
       return {};
     });
@@ -47,7 +47,7 @@ class EventLogTest : public testing::Test {
     }
     return std::move(*log);
   }
-  static std::vector<std::uint64_t> put(EventLog& log, const std::vector<NewRecord>& records) {
+  static std::vector<std::uint64_t> put(DurableLog& log, const std::vector<NewRecord>& records) {
     auto numbers = log.append(records);
     EXPECT_TRUE(numbers) << numbers.error().message;
     return numbers ? *numbers : std::vector<std::uint64_t>();
@@ -68,7 +68,7 @@ class EventLogTest : public testing::Test {
   Error error_{ErrorCode::internal, ""};
 };
 
-TEST_F(EventLogTest, NumbersRecordsAndShowsThemAgain) {
+TEST_F(DurableLogTest, NumbersRecordsAndShowsThemAgain) {
   {
     const auto log = open();
     ASSERT_NE(log, nullptr);
@@ -84,7 +84,7 @@ TEST_F(EventLogTest, NumbersRecordsAndShowsThemAgain) {
   EXPECT_EQ(put(*log, {{"c", std::string("\0\xff", 2)}}), (std::vector<std::uint64_t>{5}));
 }
 
-TEST_F(EventLogTest, AKeyCountsOnceAlsoAfterARestart) {
+TEST_F(DurableLogTest, AKeyCountsOnceAlsoAfterARestart) {
   {
     const auto log = open();
     EXPECT_EQ(put(*log, {{"a", "1"}, {"a", "2"}, {"b", "3"}}),
@@ -95,8 +95,8 @@ TEST_F(EventLogTest, AKeyCountsOnceAlsoAfterARestart) {
   EXPECT_EQ(put(*log, {{"a", "5"}, {"c", "6"}}), (std::vector<std::uint64_t>{kDuplicate, 3}));
 }
 
-TEST_F(EventLogTest, FilesFollowOneAnotherAndOnlyOneProcessWrites) {
-  const EventLogOptions options{.file_bytes = 100};
+TEST_F(DurableLogTest, FilesFollowOneAnotherAndOnlyOneProcessWrites) {
+  const DurableLogOptions options{.file_bytes = 100};
   {
     const auto log = open(options);
     for (int i = 0; i < 20; ++i) put(*log, {{"", "record " + std::to_string(i)}});
@@ -115,8 +115,8 @@ TEST_F(EventLogTest, FilesFollowOneAnotherAndOnlyOneProcessWrites) {
   EXPECT_EQ(files().size(), before);
 }
 
-TEST_F(EventLogTest, RecordsKeptElsewhereAreNotShownAndTheirFilesGo) {
-  const EventLogOptions small{.file_bytes = 40};
+TEST_F(DurableLogTest, RecordsKeptElsewhereAreNotShownAndTheirFilesGo) {
+  const DurableLogOptions small{.file_bytes = 40};
   {
     const auto log = open(small);
     for (int i = 0; i < 5; ++i) put(*log, {{"", "x"}});
@@ -128,7 +128,7 @@ TEST_F(EventLogTest, RecordsKeptElsewhereAreNotShownAndTheirFilesGo) {
 }
 
 // Whatever byte the file ends at within the last commit, that commit is gone and all others stay.
-TEST_F(EventLogTest, ATornTailIsCutAtTheLastWholeCommit) {
+TEST_F(DurableLogTest, ATornTailIsCutAtTheLastWholeCommit) {
   {
     const auto log = open();
     put(*log, {{"a", "one"}, {"b", "two"}});
@@ -157,7 +157,7 @@ TEST_F(EventLogTest, ATornTailIsCutAtTheLastWholeCommit) {
   }
 }
 
-TEST_F(EventLogTest, AFileThatWasOnlyBegunIsBegunAgain) {
+TEST_F(DurableLogTest, AFileThatWasOnlyBegunIsBegunAgain) {
   {
     const auto log = open({.file_bytes = 40});
     put(*log, {{"a", "one"}});
@@ -175,7 +175,7 @@ TEST_F(EventLogTest, AFileThatWasOnlyBegunIsBegunAgain) {
 }
 
 // Any flipped bit is found: as damage, with file and offset, as long as something whole follows.
-TEST_F(EventLogTest, EveryFlippedByteIsFound) {
+TEST_F(DurableLogTest, EveryFlippedByteIsFound) {
   {
     const auto log = open();
     put(*log, {{"a", "one"}});
@@ -202,8 +202,8 @@ TEST_F(EventLogTest, EveryFlippedByteIsFound) {
   }
 }
 
-TEST_F(EventLogTest, MissingFilesAndCutOnesAreFound) {
-  const EventLogOptions small{.file_bytes = 40};
+TEST_F(DurableLogTest, MissingFilesAndCutOnesAreFound) {
+  const DurableLogOptions small{.file_bytes = 40};
   {
     const auto log = open(small);
     for (int i = 0; i < 4; ++i) put(*log, {{"", "x"}});
@@ -222,7 +222,7 @@ TEST_F(EventLogTest, MissingFilesAndCutOnesAreFound) {
       << error_.message;
 }
 
-TEST_F(EventLogTest, ManyWritersShareCommitsAndNothingIsLost) {
+TEST_F(DurableLogTest, ManyWritersShareCommitsAndNothingIsLost) {
   constexpr int kWriters = 8;
   constexpr int kEach = 50;
   {
@@ -250,7 +250,7 @@ TEST_F(EventLogTest, ManyWritersShareCommitsAndNothingIsLost) {
 }
 
 // The file may not grow beyond a limit, as on a full disk; then it may.
-TEST_F(EventLogTest, AFullDiskIsAnErrorForAllWritersAndNothingHalfWrittenIsRead) {
+TEST_F(DurableLogTest, AFullDiskIsAnErrorForAllWritersAndNothingHalfWrittenIsRead) {
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -284,13 +284,13 @@ TEST_F(EventLogTest, AFullDiskIsAnErrorForAllWritersAndNothingHalfWrittenIsRead)
   EXPECT_EQ(seen_, (Seen{{1, "one"}, {2, "two"}}));
 }
 
-TEST_F(EventLogTest, AFolderThatCannotBeWrittenIsAnError) {
-  EXPECT_EQ(EventLog::open("/proc/sartor-events", {}).error().code, ErrorCode::io);
+TEST_F(DurableLogTest, AFolderThatCannotBeWrittenIsAnError) {
+  EXPECT_EQ(DurableLog::open("/proc/sartor-events", {}).error().code, ErrorCode::io);
 }
 
 // In the child: threads that append, and tell the pipe what was acknowledged.
 [[noreturn]] void write_until_killed(const std::string& folder, int pipe, int round) {
-  auto log = EventLog::open(folder, {.file_bytes = 4000});
+  auto log = DurableLog::open(folder, {.file_bytes = 4000});
   if (!log) _exit(3);
   std::vector<std::thread> writers;
   for (int w = 0; w < 3; ++w) {
@@ -309,7 +309,7 @@ TEST_F(EventLogTest, AFolderThatCannotBeWrittenIsAnError) {
   _exit(0);
 }
 
-TEST_F(EventLogTest, NothingAcknowledgedIsLostByKill9) {
+TEST_F(DurableLogTest, NothingAcknowledgedIsLostByKill9) {
   if (kSanitized) GTEST_SKIP() << "a forked child with threads is beyond the sanitizer";
   std::set<std::string> acknowledged;
   Random random(1);

@@ -36,7 +36,7 @@ std::uint64_t end_of(const std::vector<EventPiece>& pieces) {
 
 class EventStore::Impl {
  public:
-  Impl(std::string folder, const EventLogOptions& options)
+  Impl(std::string folder, const DurableLogOptions& options)
       : folder_(std::move(folder)), options_(options) {}
 
   ~Impl() {
@@ -60,7 +60,7 @@ class EventStore::Impl {
       }
       return {};
     };
-    SARTOR_ASSIGN(log_, EventLog::open(folder_, options_, {}, keys));
+    SARTOR_ASSIGN(log_, DurableLog::open(folder_, options_, {}, keys));
     remove_leftovers();
     thread_ = std::thread([this] { work(); });
     return {};
@@ -85,7 +85,7 @@ class EventStore::Impl {
     return compress();
   }
 
-  std::unique_ptr<EventLog> log_;
+  std::unique_ptr<DurableLog> log_;
 
  private:
   // Enough of the last pieces to hold all keys that are told again.
@@ -141,7 +141,7 @@ class EventStore::Impl {
   }
 
   const std::string folder_;
-  EventLogOptions options_;
+  DurableLogOptions options_;
   std::mutex compressing_;
   std::mutex mutex_;  // of closing_
   std::condition_variable changed_;
@@ -153,7 +153,7 @@ EventStore::EventStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 EventStore::~EventStore() = default;
 
 Result<std::unique_ptr<EventStore>> EventStore::open(const std::string& folder,
-                                                     const EventLogOptions& options) {
+                                                     const DurableLogOptions& options) {
   auto impl = std::make_unique<Impl>(folder, options);
   SARTOR_TRY(impl->open());
   return std::unique_ptr<EventStore>(new EventStore(std::move(impl)));

@@ -22,15 +22,15 @@ inline constexpr const char* kEventFolder = "events";  // of a workspace
 // Safe to use from several threads.
 class EventStore {
  public:
-  // Fails as EventLog::open does. Finished files that are not Parquet yet become it on a thread of
-  // the store's own, as do later ones; a failure of that is tried again with the next file, and
+  // Fails as DurableLog::open does. Finished files that are not Parquet yet become it on a thread
+  // of the store's own, as do later ones; a failure of that is tried again with the next file, and
   // what the log holds is read from the log.
   static Result<std::unique_ptr<EventStore>> open(const std::string& folder,
-                                                  const EventLogOptions& options = {});
+                                                  const DurableLogOptions& options = {});
   ~EventStore();
 
-  // As EventLog::append: the numbers of the events, kDuplicate where the event_id was there before.
-  // An event_id is known again if it was among the latest EventLogOptions::keys.
+  // As DurableLog::append: the numbers of the events, kDuplicate where the event_id was there
+  // before. An event_id is known again if it was among the latest DurableLogOptions::keys.
   Result<std::vector<std::uint64_t>> append(std::span<const LiveEvent> events);
 
   // Ends the present file and turns all finished ones into Parquet now.

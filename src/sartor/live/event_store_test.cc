@@ -31,7 +31,7 @@ class EventStoreTest : public testing::Test {
   void SetUp() override { fs::remove_all(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 
-  std::unique_ptr<EventStore> open(const EventLogOptions& options = {}) {
+  std::unique_ptr<EventStore> open(const DurableLogOptions& options = {}) {
     auto store = EventStore::open(folder_, options);
     EXPECT_TRUE(store) << store.error().message;
     return store ? std::move(*store) : nullptr;
