@@ -6,9 +6,9 @@
 namespace sartor {
 namespace {
 
-const std::vector<std::string> kVerbs = {"demo",   "init",   "check",     "run",
-                                         "step",   "report", "recommend", "serve",
-                                         "replay", "bench",  "config",    "completions"};
+const std::vector<std::string> kVerbs = {"demo",   "init",      "check",      "run",  "step",
+                                         "report", "recommend", "serve",      "keys", "replay",
+                                         "bench",  "config",    "completions"};
 const std::vector<std::string> kFlags = {"--workspace", "--config", "--threads", "--seed",
                                          "--set",       "--json",   "--quiet",   "--help"};
 

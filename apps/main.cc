@@ -34,6 +34,36 @@ std::string typed_command(int argc, char** argv) {
   return command;
 }
 
+// keys create | list | rotate | revoke
+void add_keys(CLI::App& app, CommonFlags& flags, KeyFlags& wanted, int& exit_code) {
+  auto* keys = app.add_subcommand("keys", "make, list, rotate and revoke API keys");
+  keys->require_subcommand(1);
+  keys->footer("Example: sartor keys create shop --scope ingest --name checkout");
+  const auto add = [&](const char* what, const char* help) {
+    auto* verb = keys->add_subcommand(what, help);
+    verb->callback([&, what] {
+      wanted.what = what;
+      exit_code = verb_keys(flags, wanted);
+    });
+    return verb;
+  };
+  auto* create = add("create", "print a new key, once");
+  create->add_option("--scope", wanted.scopes, "recommend, ingest or admin (all); may be repeated")
+      ->delimiter(',')
+      ->required();
+  create->add_option("--name", wanted.name, "for people: who uses it");
+  add_common(*create, flags);
+  add_common(*add("list", "what keys there are; never the keys themselves"), flags);
+  auto* rotate = add("rotate", "print a new key with the scopes of another, which ends");
+  rotate->add_option("id", wanted.id, "of the old key: the middle of it")->required();
+  rotate->add_option("--grace-hours", wanted.grace_hours, "how long the old key still works")
+      ->check(CLI::NonNegativeNumber);
+  add_common(*rotate, flags);
+  auto* revoke = add("revoke", "refuse a key from now on");
+  revoke->add_option("id", wanted.id, "of the key: the middle of it")->required();
+  add_common(*revoke, flags);
+}
+
 int run_main(int argc, char** argv) {
   CLI::App app{
       "Sartor tailors recommenders to user segments and proves, segment by segment, that the fit "
@@ -129,6 +159,9 @@ int run_main(int argc, char** argv) {
   serve->add_option("--host", host, "address; any but loopback needs a key");
   serve->footer("Example: sartor serve shop --port 8080");
   serve->callback([&] { exit_code = verb_serve(flags, port, host); });
+
+  KeyFlags key_flags;
+  add_keys(app, flags, key_flags, exit_code);
 
   std::string bundle;
   auto* replay = app.add_subcommand("replay", "decide again from a bundle's evidence and compare");

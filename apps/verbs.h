@@ -58,6 +58,14 @@ struct BenchFlags {
 };
 std::vector<std::string> workloads();
 int verb_bench(const CommonFlags& flags, const BenchFlags& bench);
+struct KeyFlags {
+  std::string what;  // create, list, rotate, revoke
+  std::vector<std::string> scopes;
+  std::string name;
+  std::string id;
+  double grace_hours = 0;
+};
+int verb_keys(const CommonFlags& flags, const KeyFlags& wanted);
 int verb_serve(const CommonFlags& flags, int port, const std::string& host);
 
 // Shell completions for bash, zsh or fish; empty for another shell.

@@ -22,9 +22,12 @@ Result<std::string> current_bundle(const CommonFlags& flags) {
   return std::filesystem::canonical(current, ignored).string();
 }
 
-Result<std::shared_ptr<const Recommender>> open_current(const CommonFlags& flags) {
+// The bundle with what happened since.
+Result<std::shared_ptr<Recommender>> open_current(const CommonFlags& flags) {
   SARTOR_ASSIGN(const std::string bundle, current_bundle(flags));
-  return Recommender::open(bundle);
+  SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
+  SARTOR_TRY(catch_up(workspace_of(flags) + "/" + kEventFolder, *recommender));
+  return recommender;
 }
 
 void print_answer(const RecommendAnswer& answer) {
@@ -103,7 +106,9 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                               .port = static_cast<std::uint16_t>(port >= 0 ? port : config.port),
                               .threads = flags.threads > 0 ? flags.threads : config.threads,
                               .stop_on_signals = true};
-  auto server = serve_bundle(*bundle, options, SARTOR_VERSION);
+  auto server =
+      serve_workspace(workspace_of(flags), *bundle, options, SARTOR_VERSION,
+                      [](const std::string& note) { fmt::print(stderr, "warning: {}\n", note); });
   if (!server) return fail(server.error());
   fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",
              *bundle, server->address(), server->address(), server->address());

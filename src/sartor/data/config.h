@@ -152,6 +152,7 @@ struct DataConfig {
   int min_item_users = 1;
   double future_hours = 0;
   std::string now;
+  bool served_events = true;
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -163,7 +164,9 @@ struct DataConfig {
               "items with fewer users among their positives are left out, and counted"},
         Field{"future_hours", &DataConfig::future_hours, 0, 1e6, Scale::fixed,
               "how far after `now` a time may lie before its row is bad"},
-        Field{"now", &DataConfig::now, "the moment that is called now; the clock's if empty"});
+        Field{"now", &DataConfig::now, "the moment that is called now; the clock's if empty"},
+        Field{"served_events", &DataConfig::served_events,
+              "the events that the workspace's server took are read besides [[events]]"});
   }
 };
 

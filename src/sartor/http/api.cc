@@ -2,10 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/files.h"
 #include "sartor/base/text.h"
+#include "sartor/http/events.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
 
@@ -14,6 +17,7 @@ namespace {
 
 using Shared = std::shared_ptr<const Recommender>;
 
+constexpr const char* kEventPath = "/v1/events";
 constexpr const char* kHtml = "text/html; charset=utf-8";
 
 HttpResponse json_response(const Json& json) {
@@ -38,12 +42,6 @@ RecommendRequest request_of_query(const Call& call) {
   return request;
 }
 
-// Context values may be texts, numbers, or true and false.
-std::string text_of(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? shortest(value.get<double>()) : json_text(value);
-}
-
 // The body was found right by its schema.
 RecommendRequest request_of_body(const Json& body) {
   RecommendRequest request;
@@ -54,7 +52,8 @@ RecommendRequest request_of_body(const Json& body) {
   request.history = body.value("history", request.history);
   request.exclude = body.value("exclude", request.exclude);
   if (body.contains("context")) {
-    for (const auto& [key, value] : body["context"].items()) request.context[key] = text_of(value);
+    for (const auto& [key, value] : body["context"].items())
+      request.context[key] = value_text(value);
   }
   return request;
 }
@@ -84,6 +83,7 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                        .help = "facts of the moment, as in context.device=tablet",
                        .is_map = true}},
        .response = "Recommendations",
+       .scope = "recommend",
        .handler = [recommender, metrics](const Call& call) {
          return recommend(*recommender, *metrics, request_of_query(call));
        }});
@@ -92,6 +92,7 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                     .summary = "The same, for what is too long for an address",
                     .body = "RecommendRequest",
                     .response = "Recommendations",
+                    .scope = "recommend",
                     .handler = [recommender, metrics](const Call& call) {
                       return recommend(*recommender, *metrics, request_of_body(*call.body));
                     }});
@@ -103,6 +104,7 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .summary = "What people take who take an item",
                     .parameters = {{.name = "item", .help = "which", .required = true}, kK},
                     .response = "SimilarItems",
+                    .scope = "recommend",
                     .handler = [recommender](const Call& call) {
                       const auto answer = recommender->similar_items(
                           *call.text("item"), static_cast<int>(call.numbers.at("k")));
@@ -113,6 +115,7 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .pattern = "/v1/segments",
                     .summary = "The segments, in the order of their rules, and who serves each",
                     .response = "Segments",
+                    .scope = "recommend",
                     .handler = [recommender](const Call&) {
                       return json_response(segments_json(recommender->info()));
                     }});
@@ -121,6 +124,7 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .summary = "What is known about a user",
                     .parameters = {{.name = "id", .help = "who"}},
                     .response = "User",
+                    .scope = "recommend",
                     .handler = [recommender](const Call& call) {
                       const auto user = recommender->user(*call.text("id"));
                       return user ? json_response(user_json(*user)) : problem_of(user.error());
@@ -129,6 +133,7 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .pattern = "/v1/models",
                     .summary = "The bundle that is served, and its models",
                     .response = "Models",
+                    .scope = "recommend",
                     .handler = [recommender](const Call&) {
                       return json_response(info_json(recommender->info()));
                     }});
@@ -188,35 +193,117 @@ void add_pages(std::vector<Route>& routes, const Shared& recommender) {
        .pattern = "/",
        .summary = "A page that leads to the others",
        .response_type = kHtml,
+       .scope = "recommend",
        .handler = [recommender](const Call&) { return index_page(recommender->info()); }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/report",
        .summary = "The report of the run that made the bundle",
        .response_type = kHtml,
+       .scope = "recommend",
        .handler = [recommender](const Call&) { return report_page(recommender->info()); }});
+}
+
+Time now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+void add_events(std::vector<Route>& routes, const std::shared_ptr<Intake>& intake,
+                const std::shared_ptr<HttpMetrics>& metrics) {
+  const auto schemas = std::make_shared<const Json>(api_schemas());
+  routes.push_back(
+      {.method = "POST",
+       .pattern = kEventPath,
+       .summary = "What users did: durable, and part of their next lists, when this answers",
+       .body = "Events",
+       .response = "EventsTaken",
+       .scope = "ingest",
+       .handler = [intake, schemas, metrics](const Call& call) {
+         if (intake == nullptr) return problem("unavailable", "this server takes no events");
+         return take_events(*intake, *call.body, *schemas, now(), *metrics);
+       }});
+}
+
+// Whoever has no key gets 401, whoever has the wrong one 403.
+std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
+                                       const HttpRequest& request) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (route.scope.empty()) return std::nullopt;
+  const std::string_view header = request.header("authorization");
+  const bool given = header.starts_with(kBearer);
+  const auto key = keys.find(given ? header.substr(kBearer.size()) : std::string_view(), now());
+  if (!key) return problem_of(key.error());
+  if (!*key) {
+    HttpResponse response = problem("unauthorized", given ? "this key is not known, or has ended"
+                                                          : "expected Authorization: Bearer KEY");
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+  }
+  if ((*key)->may(route.scope)) return std::nullopt;
+  return problem("forbidden", fmt::format("this needs a key with the scope {}", route.scope));
+}
+
+Result<HttpServer> start(const std::shared_ptr<Recommender>& recommender,
+                         const ServerOptions& options, const std::string& version,
+                         const ApiParts& parts) {
+  const auto metrics = std::make_shared<HttpMetrics>();
+  const auto api = make_api(recommender, version, metrics, parts);
+  ServerOptions own = options;
+  own.waits = [](const HttpRequest& request) { return request.path == kEventPath; };
+  return HttpServer::start(
+      own, [api](const HttpRequest& request) { return api->handle(request); },
+      [metrics](int status) { metrics->refused(status); });
 }
 
 }  // namespace
 
+std::string value_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
+}
+
 std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
                                        const std::string& version,
-                                       std::shared_ptr<HttpMetrics> metrics) {
+                                       std::shared_ptr<HttpMetrics> metrics,
+                                       const ApiParts& parts) {
   std::vector<Route> routes;
   add_recommendations(routes, recommender, metrics);
+  add_events(routes, parts.intake, metrics);
   add_facts(routes, recommender);
   add_pages(routes, recommender);
-  return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics);
+  Gate gate;
+  if (parts.keys != nullptr) {
+    gate = [keys = parts.keys](const Route& route, const HttpRequest& request) {
+      return refusal_of(*keys, route, request);
+    };
+  }
+  return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics,
+                                        std::move(gate));
 }
 
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
                                 const std::string& version) {
   SARTOR_ASSIGN(auto recommender, Recommender::open(folder));
-  const auto metrics = std::make_shared<HttpMetrics>();
-  const auto api = make_api(std::move(recommender), version, metrics);
-  return HttpServer::start(
-      options, [api](const HttpRequest& request) { return api->handle(request); },
-      [metrics](int status) { metrics->refused(status); });
+  return start(recommender, options, version, {});
+}
+
+Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
+                                   const ServerOptions& options, const std::string& version,
+                                   const std::function<void(const std::string&)>& tell) {
+  SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
+  SARTOR_ASSIGN(const auto known, keys.list());
+  ServerOptions own = options;
+  own.has_keys =
+      std::any_of(known.begin(), known.end(), [](const ApiKey& key) { return key.active(now()); });
+  ApiParts parts;
+  if (!known.empty()) parts.keys = std::make_shared<const ApiKeys>(std::move(keys));
+  SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
+  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, recommender);
+  SARTOR_TRY(parts.intake->open());
+  for (const std::string& note : parts.intake->notes()) tell(note);
+  return start(recommender, own, version, parts);
 }
 
 }  // namespace sartor

@@ -1,25 +1,45 @@
 // The HTTP interface over one bundle: docs/http.md, or /docs of a running server.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "sartor/base/json.h"
 #include "sartor/base/result.h"
+#include "sartor/http/intake.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
 #include "sartor/serving/service.h"
+#include "sartor/store/api_keys.h"
 
 namespace sartor {
+
+// What the server can do beside answering from its bundle.
+struct ApiParts {
+  std::shared_ptr<Intake> intake;       // null: events are 503
+  std::shared_ptr<const ApiKeys> keys;  // null: nobody is asked for one
+};
 
 // Every route of the server. `version` is the program's.
 std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
                                        const std::string& version,
-                                       std::shared_ptr<HttpMetrics> metrics);
+                                       std::shared_ptr<HttpMetrics> metrics,
+                                       const ApiParts& parts = {});
 
 // Opens the bundle and serves it. Fails as Recommender::open and HttpServer::start do.
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
                                 const std::string& version);
+
+// The same, with what the workspace knows: its API keys, asked for if there ever was one, and its
+// event log. `tell` hears what had to be mended, and what cannot be done. Fails likewise, and as
+// ApiKeys::open and Intake::open do.
+Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
+                                   const ServerOptions& options, const std::string& version,
+                                   const std::function<void(const std::string&)>& tell);
+
+// A value of a context as text; true, false and numbers may stand for one.
+std::string value_text(const Json& value);
 
 // The schemas of what goes in and out, by name.
 Json api_schemas();

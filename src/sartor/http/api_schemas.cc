@@ -43,6 +43,46 @@ constexpr const char* kSchemas = R"json({
     "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed"],
                  "description": "why general answered where the segment's own was meant"}
   }},
+"Events": {
+  "type": "object", "additionalProperties": false, "required": ["events"],
+  "properties": {
+    "events": {"type": "array", "minItems": 1, "maxItems": 10000, "x-partial": true,
+               "description": "each is checked by itself: wrong ones are rejected, others taken",
+               "items": {"$ref": "#/components/schemas/Event"}}
+  }},
+"Event": {
+  "type": "object", "additionalProperties": false, "required": ["user", "item", "type"],
+  "properties": {
+    "event_id": {"type": ["string", "null"], "minLength": 1, "maxLength": 1024,
+                 "description": "the client's own; an event with the same id is not stored again"},
+    "user": {"$ref": "#/components/schemas/Id"},
+    "item": {"$ref": "#/components/schemas/Id"},
+    "time": {"type": ["string", "null"], "maxLength": 64,
+             "description": "2011-12-09T10:00:00Z; the server's clock if left out"},
+    "type": {"type": "string", "minLength": 1, "maxLength": 64,
+             "description": "impression, click, purchase, …: what [signal] speaks about"},
+    "value": {"type": ["number", "null"]},
+    "dwell_seconds": {"type": ["number", "null"], "minimum": 0},
+    "group": {"type": ["string", "null"], "maxLength": 1024, "description": "basket or session"},
+    "exposure": {"type": ["string", "null"], "maxLength": 1024,
+                 "description": "of the list that it came from"},
+    "context": {"type": ["object", "null"],
+                "additionalProperties": {"type": ["string", "number", "boolean"], "maxLength": 1024},
+                "description": "facts of the moment: device, country, …"}
+  }},
+"EventsTaken": {
+  "type": "object", "additionalProperties": false, "required": ["accepted", "duplicates", "rejected"],
+  "properties": {
+    "accepted": {"type": "integer", "description": "stored, and counted from now on"},
+    "duplicates": {"type": "integer", "description": "their event_id was there before"},
+    "rejected": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false, "required": ["index", "field", "detail"],
+      "properties": {
+        "index": {"type": "integer", "description": "in the batch, from 0"},
+        "field": {"type": "string"},
+        "detail": {"type": "string"}
+      }}}
+  }},
 "SimilarItems": {
   "type": "object", "additionalProperties": false,
   "required": ["item", "items", "model", "model_version"],

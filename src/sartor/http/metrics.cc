@@ -52,10 +52,21 @@ void HttpMetrics::fell_back(const std::string& reason) {
   ++fallbacks_[reason];
 }
 
+void HttpMetrics::events(std::size_t accepted, std::size_t duplicates, std::size_t rejected) {
+  const std::lock_guard lock(mutex_);
+  events_["accepted"] += accepted;
+  events_["duplicate"] += duplicates;
+  events_["rejected"] += rejected;
+}
+
 std::string HttpMetrics::text() const {
   const std::lock_guard lock(mutex_);
-  std::string out = family("sartor_fallbacks_total", "counter",
-                           "Answers of the general model where a segment's own was meant.");
+  std::string out = family("sartor_events_total", "counter", "Events that clients sent.");
+  for (const auto& [outcome, count] : events_) {
+    out += fmt::format("sartor_events_total{{outcome=\"{}\"}} {}\n", outcome, count);
+  }
+  out += family("sartor_fallbacks_total", "counter",
+                "Answers of the general model where a segment's own was meant.");
   for (const auto& [reason, count] : fallbacks_) {
     out += fmt::format("sartor_fallbacks_total{{reason={}}} {}\n", quoted(reason), count);
   }

@@ -22,6 +22,9 @@ class HttpMetrics {
   // Answers that had to fall back to the general model, by reason (a short list of words).
   void fell_back(const std::string& reason);
 
+  // Events of one batch.
+  void events(std::size_t accepted, std::size_t duplicates, std::size_t rejected);
+
   // Families sorted by name, lines by label.
   std::string text() const;
 
@@ -38,6 +41,7 @@ class HttpMetrics {
   std::map<std::string, Latency> latency_;  // by route
   std::map<int, std::uint64_t> refused_;
   std::map<std::string, std::uint64_t> fallbacks_;
+  std::map<std::string, std::uint64_t> events_;  // by outcome
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -82,6 +82,12 @@ Json operation(const Route& route) {
         {"content", {{"application/json", {{"schema", reference(route.body)}}}}}};
   }
   json["responses"] = responses_of(route);
+  if (!route.scope.empty()) {
+    // An empty requirement besides: a server without keys asks nobody.
+    Json with_key = Json::object();
+    with_key["key"] = std::vector<std::string>{route.scope};
+    json["security"] = std::vector<Json>{with_key, Json::object()};
+  }
   return json;
 }
 
@@ -111,7 +117,9 @@ Json Router::openapi() const {
   return {{"openapi", "3.1.0"},
           {"info", {{"title", "Sartor"}, {"version", version_}}},
           {"paths", paths},
-          {"components", {{"schemas", schemas}}}};
+          {"components",
+           {{"schemas", schemas},
+            {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
 }  // namespace sartor

@@ -9,6 +9,9 @@ namespace {
 constexpr ProblemKind kKinds[] = {
     {"bad-request", 400, "Bad request",
      "The request is not well-formed HTTP, or its body is not JSON."},
+    {"unauthorized", 401, "Unauthorized",
+     "The server has API keys: send one as Authorization: Bearer KEY. `sartor keys` makes them."},
+    {"forbidden", 403, "Forbidden", "The key is good, but has not the scope that this needs."},
     {"not-found", 404, "Not found", "There is no such path, or nothing of that name."},
     {"method-not-allowed", 405, "Method not allowed",
      "The path exists, but not with this method; the Allow header names those that do."},
@@ -24,7 +27,7 @@ constexpr ProblemKind kKinds[] = {
      "The request line and header fields are too long."},
     {"internal", 500, "Internal error", "A promise of the server's own was broken; see its log."},
     {"unavailable", 503, "Unavailable",
-     "The server is full, stopping, or has nothing to serve yet."},
+     "The server is full, stopping, has nothing to serve yet, or cannot write; try again later."},
 };
 
 const ProblemKind& kind_of(const std::string& name) {
@@ -32,7 +35,7 @@ const ProblemKind& kind_of(const std::string& name) {
     if (name == kind.name) return kind;
   }
   assert(false && "unknown problem");
-  return kKinds[8];
+  return kKinds[10];
 }
 
 const char* name_of(ErrorCode code) {

@@ -171,11 +171,12 @@ std::vector<std::string> Call::all(const std::string& name) const {
 }
 
 Router::Router(std::vector<Route> routes, const Json& schemas, std::string version,
-               std::shared_ptr<HttpMetrics> metrics)
+               std::shared_ptr<HttpMetrics> metrics, Gate gate)
     : routes_(std::move(routes)),
       schemas_(std::make_unique<const Json>(schemas)),
       version_(std::move(version)),
-      metrics_(std::move(metrics)) {
+      metrics_(std::move(metrics)),
+      gate_(std::move(gate)) {
   for (Route& route : own_routes()) routes_.push_back(std::move(route));
 }
 
@@ -206,6 +207,7 @@ std::vector<Route> Router::own_routes() {
        .pattern = "/metrics",
        .summary = "Counters in Prometheus' text format",
        .response_type = "text/plain; version=0.0.4; charset=utf-8",
+       .scope = "admin",
        .handler = [this](const Call&) {
          return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics_->text(), {}};
        }});
@@ -224,6 +226,9 @@ const Route* Router::find(const HttpRequest& request, std::string& allowed) cons
 }
 
 HttpResponse Router::answer(const Route& route, const HttpRequest& request) const {
+  if (gate_) {
+    if (auto refusal = gate_(route, request)) return std::move(*refusal);
+  }
   Call call{.request = request};
   Complaints complaints;
   read_path(route, call, complaints);

@@ -50,21 +50,25 @@ struct Route {
   std::string body;      // name of the body's schema, "" if it has none
   std::string response;  // name of the answer's schema, "" if it is not JSON
   std::string response_type = "application/json";
+  std::string scope = "";  // what an API key must have, where keys are asked for; "" for anybody
   std::function<HttpResponse(const Call&)> handler;
 };
+
+// Whether a request may come to a route: an answer that says no, or nothing.
+using Gate = std::function<std::optional<HttpResponse>(const Route&, const HttpRequest&)>;
 
 class Router {
  public:
   // `schemas` holds the schemas that routes name, and those that these name. Adds /openapi.json,
   // /docs, /problems/{name} and /metrics, which shows `metrics`.
   Router(std::vector<Route> routes, const Json& schemas, std::string version,
-         std::shared_ptr<HttpMetrics> metrics = std::make_shared<HttpMetrics>());
+         std::shared_ptr<HttpMetrics> metrics = std::make_shared<HttpMetrics>(), Gate gate = {});
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
   ~Router();
 
-  // 404, 405 with Allow, 415, 400 and 422 are answered here; whatever a handler throws is a 500.
-  // Safe to call from several threads.
+  // 404, 405 with Allow, what the gate says, 415, 400 and 422 are answered here; whatever a handler
+  // throws is a 500. Safe to call from several threads.
   HttpResponse handle(const HttpRequest& request) const;
 
   const std::vector<Route>& routes() const { return routes_; }
@@ -79,6 +83,7 @@ class Router {
   std::unique_ptr<const Json> schemas_;
   std::string version_;
   std::shared_ptr<HttpMetrics> metrics_;
+  Gate gate_;
 };
 
 // `{}`-free pieces of a pattern: "/v1/users/{id}" matches ["v1", "users", anything but ""].

@@ -12,6 +12,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -100,6 +101,8 @@ class HttpServer::Impl {
         handler_(std::move(handler)),
         refused_(std::move(refused)),
         io_(std::max(1, options.threads)),
+        waiting_(
+            static_cast<std::size_t>(options.waits ? std::max(1, options.waiting_threads) : 1)),
         acceptor_(asio::make_strand(io_)),
         signals_(io_) {}
 
@@ -157,6 +160,7 @@ class HttpServer::Impl {
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
+    waiting_.join();
   }
 
  private:
@@ -300,7 +304,13 @@ class HttpServer::Impl {
       co_return false;
     }
     const bool keep = parser.get().keep_alive() && !stopping_;
-    const HttpResponse response = answer(request);
+    const bool waits = options_.waits && options_.waits(request);
+    HttpResponse response;
+    if (waits) {
+      response = co_await asio::co_spawn(waiting_, answer_there(request), asio::use_awaitable);
+    } else {
+      response = answer(request);
+    }
     co_return co_await write(connection, response, request.request_id,
                              parser.get().method() == http::verb::head, keep,
                              parser.get().version());
@@ -330,6 +340,11 @@ class HttpServer::Impl {
     } catch (const std::exception& exception) {
       return problem("internal", exception.what());
     }
+  }
+
+  // On the executor that it is spawned on; the caller keeps `request`.
+  asio::awaitable<HttpResponse> answer_there(const HttpRequest& request) const {
+    co_return answer(request);
   }
 
   asio::awaitable<bool> write(Connection& connection, const HttpResponse& response,
@@ -381,6 +396,7 @@ class HttpServer::Impl {
   const HttpHandler handler_;
   const RefusalObserver refused_;
   asio::io_context io_;
+  asio::thread_pool waiting_;
   tcp::acceptor acceptor_;
   asio::signal_set signals_;
   tcp::endpoint endpoint_;

@@ -27,7 +27,11 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{20'000};
   std::chrono::milliseconds idle_timeout{60'000};   // between two requests of one connection
   std::chrono::milliseconds drain_timeout{10'000};  // for requests that run when stop() is called
-  bool stop_on_signals = false;                     // SIGINT and SIGTERM stop it as stop() does
+  // Requests whose handler waits for the disk: they are answered on waiting_threads threads of
+  // their own, so that others do not wait with them.
+  std::function<bool(const HttpRequest&)> waits;
+  int waiting_threads = 16;
+  bool stop_on_signals = false;  // SIGINT and SIGTERM stop it as stop() does
 };
 
 // Called from several threads at once. What it throws becomes a 500.

@@ -6,6 +6,7 @@
 #include "sartor/data/ingest.h"
 #include "sartor/pipeline/run.h"
 #include "sartor/pipeline/segment_step.h"
+#include "sartor/pipeline/served_events.h"
 
 namespace sartor {
 namespace {
@@ -70,7 +71,8 @@ void plan_text(const FittedSegmentation& fitted, const Project& project, const C
 }  // namespace
 
 Result<CheckOutcome> check_pipeline(const RunRequest& request, const Resources& resources) {
-  const Config& config = request.config;
+  Config config = request.config;
+  SARTOR_TRY(add_served_events(request.workspace, config, resources));
   IngestReport report;
   auto ingested =
       ingest({config.events, config.users, config.items, config.signal, config.data, config.clean},

@@ -140,6 +140,7 @@ std::string bundle_version(const RunFacts& facts, const std::string& build) {
       .add(json_text(bundle_config(*facts.config)))
       .add(facts.project->data().fingerprint)
       .add(std::int64_t{facts.verdict->result.looks})
+      .add(static_cast<std::int64_t>(facts.events_next))
       .text()
       .substr(0, 12);
 }
@@ -164,6 +165,7 @@ Result<Published> publish_bundle(const PublishInput& input, const std::string& v
                                {"sartor_version", SARTOR_VERSION},
                                {"model_version", version},
                                {"metric", facts.config->gate.metric},
+                               {"events_next", facts.events_next},
                                {"data", sha256(facts.project->data().fingerprint)},
                                {"config", bundle_config(*facts.config)}}));
   }

@@ -19,6 +19,7 @@
 #include "sartor/pipeline/publish.h"
 #include "sartor/pipeline/report.h"
 #include "sartor/pipeline/run_files.h"
+#include "sartor/pipeline/served_events.h"
 #include "sartor/pipeline/summary.h"
 #include "sartor/pipeline/tune.h"
 #include "sartor/store/folder.h"
@@ -98,6 +99,7 @@ class Run {
     if (error) return Error{ErrorCode::io, workspace + ": cannot write here: " + error.message()};
     SARTOR_ASSIGN(cache_, StepCache::open(workspace + "/cache"));
     SARTOR_ASSIGN(state_, State::open(workspace + "/state.sqlite"));
+    SARTOR_ASSIGN(events_next_, add_served_events(workspace, config_, resources_));
     Fingerprint data;
     data.add(request_.build);
     SARTOR_TRY(add_input_files(config_, workspace, data));
@@ -106,6 +108,7 @@ class Run {
           config_json(config_.signal), config_json(config_.data), config_json(config_.clean)}) {
       data.add(json_text(part));
     }
+    data.add(static_cast<std::int64_t>(events_next_));
     data_key_ = data.text();
     whole_key_ = Fingerprint().add(data_key_).add(json_text(bundle_config(config_))).text();
     return {};
@@ -353,7 +356,8 @@ class Run {
             .chosen = chosen_,
             .control = &*control_,
             .backtest = &*backtest_,
-            .verdict = &*verdict_};
+            .verdict = &*verdict_,
+            .events_next = events_next_};
   }
 
   Json full_summary() const {
@@ -389,7 +393,8 @@ class Run {
   }
 
   const RunRequest& request_;
-  const Config& config_;
+  Config config_;  // the request's, and the events that were served
+  std::uint64_t events_next_ = 1;
   Resources resources_;
   std::optional<StepCache> cache_;
   std::optional<State> state_;

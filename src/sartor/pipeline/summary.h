@@ -31,6 +31,7 @@ struct RunFacts {
   const PartitionRecipe* control = nullptr;
   const Backtest* backtest = nullptr;
   const Verdict* verdict = nullptr;
+  std::uint64_t events_next = 1;  // the first event of the workspace's log that was not read
 };
 
 // Without "run", "bundle", "report", "seconds", "peak_rss_mb": those belong to one run, not to its

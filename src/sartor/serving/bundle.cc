@@ -137,6 +137,13 @@ Status read_parts(const std::string& folder, Bundle& bundle) {
   return count_users(bundle);
 }
 
+// What counts as a success, as the run was told; every event where the manifest does not say.
+void read_signal(const Json& manifest, Bundle& bundle) {
+  const Json signal = manifest.value("config", Json::object()).value("signal", Json::object());
+  if (std::string text = text_in(signal, "positive"); !text.empty()) bundle.positive = text;
+  if (std::string text = text_in(signal, "weight"); !text.empty()) bundle.weight = text;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<const Bundle>> load_bundle(const std::string& folder) {
@@ -151,6 +158,11 @@ Result<std::unique_ptr<const Bundle>> load_bundle(const std::string& folder) {
   bundle->info.model_version = text_in(manifest, "model_version");
   bundle->info.sartor_version = text_in(manifest, "sartor_version");
   bundle->info.metric = text_in(manifest, "metric");
+  if (const auto next = manifest.find("events_next");
+      next != manifest.end() && next->is_number_unsigned()) {
+    bundle->info.events_next = next->get<std::uint64_t>();
+  }
+  read_signal(manifest, *bundle);
   if (manifest.value("format_version", Json()) != Json(1)) {
     return bad(path + "/manifest.json: expected \"format_version\": 1");
   }

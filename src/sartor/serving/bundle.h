@@ -20,6 +20,8 @@ namespace sartor {
 struct Bundle {
   BundleInfo info;
   bool repeat = false;
+  std::string positive = "true";  // [signal] of the run that made it
+  std::string weight = "1";
   Catalogue catalogue;
   FeatureSpace space;
   std::optional<Embedding> embedding;

@@ -43,7 +43,7 @@ Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const I
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<float> scores(bundle.catalogue.items().size());
   for (const Interaction& interaction : latest) {
-    const Query query{kNoUser, bundle.catalogue.as_of(), {&interaction, 1}};
+    const Query query{kNoUser, visitor.as_of, {&interaction, 1}};
     if (!bundle.similar->knows(query)) continue;  // else it would guess by popularity
     bundle.similar->score(query, scores);
     for (auto& [item, tie] : ties_) {
@@ -62,8 +62,7 @@ std::string Reasons::taken(ItemId item) const {
     if (interaction.time != kUntimed) moments.insert(interaction.time);
   }
   if (times == 0) return "";
-  const double ago =
-      moments.empty() ? 0 : days_between(*moments.rbegin(), bundle_.catalogue.as_of());
+  const double ago = moments.empty() ? 0 : days_between(*moments.rbegin(), visitor_.as_of);
   const std::string last = ago >= 1 ? fmt::format(", {} ago", days(ago)) : "";
   if (times == 1) return "taken before" + last;
   if (moments.size() < 2) return fmt::format("taken {} times{}", times, last);

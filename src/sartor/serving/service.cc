@@ -11,6 +11,7 @@
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
 #include "sartor/serving/bundle.h"
+#include "sartor/serving/live_users.h"
 #include "sartor/serving/reason.h"
 #include "sartor/serving/visitor.h"
 
@@ -68,7 +69,7 @@ bool scores_of(const Model& model, const Query& query, std::span<const ItemId> a
 // Scores by the segment's model, or by general with the reason in answer.fallback.
 void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
            std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, bundle.catalogue.as_of(), visitor.history, visitor.context};
+  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
   const ModelPtr& model = bundle.segment_models[visitor.segment];
   if (model == nullptr) {
     answer.fallback = "model_unavailable";
@@ -90,9 +91,16 @@ Result<T> guarded(Body&& body) {
   }
 }
 
-Result<RecommendAnswer> make_answer(const Bundle& bundle, const RecommendRequest& request) {
+std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
+                                         const std::optional<std::string>& user) {
+  return user ? live.of(*user) : nullptr;
+}
+
+Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
+                                    const RecommendRequest& request) {
   SARTOR_TRY(check(request));
-  SARTOR_ASSIGN(const Visitor visitor, visitor_of(bundle, request));
+  SARTOR_ASSIGN(const Visitor visitor,
+                visitor_of(bundle, request, since(live, request.user).get()));
   RecommendAnswer answer;
   answer.user = request.user.value_or("");
   answer.segment = bundle.info.segments[visitor.segment].name;
@@ -148,22 +156,27 @@ std::string value_in_words(const Column& column, std::size_t row) {
   return column.codes[row] == Column::kMissing ? "" : column.words[column.codes[row]];
 }
 
-Result<UserInfo> make_user(const Bundle& bundle, const std::string& id) {
+Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const std::string& id) {
   constexpr std::size_t kLatest = 20;
   const std::uint32_t user = bundle.catalogue.users().find(id);
-  if (user == Vocabulary::kNone) {
+  const auto events = live.of(id);
+  if (user == Vocabulary::kNone && events == nullptr) {
     return Error{ErrorCode::not_found, fmt::format("no user '{}'", printable(id))};
   }
-  const SegmentInfo& segment = bundle.info.segments[bundle.user_segment[user]];
+  SARTOR_ASSIGN(Visitor visitor, visitor_of(bundle, {.user = id}, events.get()));
+  const SegmentInfo& segment = bundle.info.segments[visitor.segment];
   UserInfo info{.user = id, .segment = segment.name, .route = segment.route};
-  const auto history = bundle.catalogue.history_of(UserId{user});
+  const auto& history = visitor.history;
   info.history = history.size();
   for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < kLatest; ++it) {
     info.latest.emplace_back(bundle.catalogue.items().name(it->item.index()), it->time);
   }
-  for (const Column& column : bundle.catalogue.user_features().columns) {
+  if (visitor.features.columns.empty() && user != Vocabulary::kNone) {
+    visitor.features = one_row(bundle.catalogue.user_features(), user);
+  }
+  for (const Column& column : visitor.features.columns) {
     if (!column.name.starts_with("embedding.")) {
-      info.features.emplace_back(column.name, value_in_words(column, user));
+      info.features.emplace_back(column.name, value_in_words(column, 0));
     }
   }
   return info;
@@ -171,19 +184,24 @@ Result<UserInfo> make_user(const Bundle& bundle, const std::string& id) {
 
 }  // namespace
 
-Recommender::Recommender(std::unique_ptr<const Bundle> bundle) : bundle_(std::move(bundle)) {}
+Recommender::Recommender(std::unique_ptr<const Bundle> bundle)
+    : bundle_(std::move(bundle)), live_(std::make_unique<LiveUsers>(*bundle_)) {}
 Recommender::~Recommender() = default;
 
-Result<std::shared_ptr<const Recommender>> Recommender::open(const std::string& folder) {
-  using Shared = std::shared_ptr<const Recommender>;
+Result<std::shared_ptr<Recommender>> Recommender::open(const std::string& folder) {
+  using Shared = std::shared_ptr<Recommender>;
   return guarded<Shared>([&]() -> Result<Shared> {
     SARTOR_ASSIGN(auto bundle, load_bundle(folder));
     return Shared(new Recommender(std::move(bundle)));
   });
 }
 
+Status Recommender::learn(std::span<const StoredEvent> events) {
+  return guarded<void>([&] { return live_->learn(events); });
+}
+
 Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request) const {
-  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, request); });
+  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request); });
 }
 
 Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k) const {
@@ -191,7 +209,7 @@ Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k)
 }
 
 Result<UserInfo> Recommender::user(const std::string& id) const {
-  return guarded<UserInfo>([&] { return make_user(*bundle_, id); });
+  return guarded<UserInfo>([&] { return make_user(*bundle_, *live_, id); });
 }
 
 const BundleInfo& Recommender::info() const { return bundle_->info; }

@@ -16,19 +16,22 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "sartor/base/json.h"
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
+#include "sartor/live/event.h"
 
 namespace sartor {
 
 inline constexpr int kMostItems = 1000;     // k at most
 inline constexpr int kMostHistory = 10000;  // items of a given history; of excluded ones, too
 
-struct Bundle;  // bundle.h
+struct Bundle;    // bundle.h
+class LiveUsers;  // live_users.h
 
 struct RecommendRequest {
   std::optional<std::string> user;   // none, or one that was never seen: a stranger
@@ -79,7 +82,8 @@ struct BundleInfo {
   std::size_t users = 0;
   std::size_t items = 0;
   std::size_t eligible_items = 0;
-  std::vector<SegmentInfo> segments;                        // in the segmentation's order
+  std::uint64_t events_next = 1;      // the first event of the workspace's log that is not in it
+  std::vector<SegmentInfo> segments;  // in the segmentation's order
   std::vector<std::pair<std::string, std::string>> models;  // name, family
 };
 
@@ -92,14 +96,20 @@ struct UserInfo {
   std::vector<std::pair<std::string, std::string>> features;  // name, value as text
 };
 
-// Immutable; safe to use from any number of threads at once.
+// Immutable but for learn(); safe to use from any number of threads at once.
 class Recommender {
  public:
   // Checks every sum of the manifest first. Fails with `not_found` if there is no bundle, and with
   // `bad_data` if it is not whole or holds what cannot be served. A segment whose model cannot be
   // loaded is served by general, and says so.
-  static Result<std::shared_ptr<const Recommender>> open(const std::string& folder);
+  static Result<std::shared_ptr<Recommender>> open(const std::string& folder);
   ~Recommender();
+
+  // Takes in events that the bundle does not have, each once, in any order: from here on they are
+  // part of their users' histories (see visitor_of), also of users never seen before. Items never
+  // seen are not listed. Fails with `config` if it cannot be told which are successes; then none
+  // counts.
+  Status learn(std::span<const StoredEvent> events);
 
   // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
   // those of the history that counts; the best first, equal scores by ascending item id. Unknown
@@ -111,7 +121,7 @@ class Recommender {
   // has no model that knows.
   Result<SimilarAnswer> similar_items(const std::string& item, int k) const;
 
-  // Fails with `not_found` if the user is unknown.
+  // Fails with `not_found` if neither the bundle nor an event since knows the user.
   Result<UserInfo> user(const std::string& id) const;
 
   const BundleInfo& info() const;
@@ -119,6 +129,7 @@ class Recommender {
  private:
   explicit Recommender(std::unique_ptr<const Bundle> bundle);
   std::unique_ptr<const Bundle> bundle_;
+  std::unique_ptr<LiveUsers> live_;
 };
 
 // The one form of answers, for the CLI and HTTP. A null exposure is left out.

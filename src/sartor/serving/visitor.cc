@@ -2,9 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace sartor {
 namespace {
@@ -13,18 +14,11 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 // A column of `rows` times the same value; a text that is no number is missing among numbers.
 Column constant(const std::string& name, bool is_text, const std::string& value, std::size_t rows) {
-  Column column{.name = name, .is_text = is_text};
-  if (is_text) {
-    column.words = {value};
-    column.codes.assign(rows, 0);
-    return column;
-  }
-  double number = kMissing;
-  const char* end = value.data() + value.size();
-  const auto [stop, error] = std::from_chars(value.data(), end, number);
-  if (error != std::errc() || stop != end || !std::isfinite(number)) number = kMissing;
-  column.numbers.assign(rows, number);
-  return column;
+  if (!is_text) return {.name = name, .numbers = std::vector<double>(rows, number_in(value))};
+  return {.name = name,
+          .is_text = true,
+          .codes = std::vector<std::uint32_t>(rows, 0),
+          .words = {value}};
 }
 
 // The given items as interactions of the last seconds.
@@ -72,6 +66,37 @@ Events events_of(const Bundle& bundle, const std::vector<Interaction>& history,
     const auto given = context.find(key.name);
     if (given == context.end()) continue;
     events.context.push_back(constant(key.name, key.is_text, given->second, n));
+  }
+  return events;
+}
+
+std::string value_of(const LiveRow& row, const std::string& key) {
+  if (row.context == nullptr) return "";
+  for (const auto& [name, value] : *row.context) {
+    if (name == key) return value;
+  }
+  return "";
+}
+
+Events events_of(const Bundle& bundle, const LiveHistory& live) {
+  Events events;
+  std::map<std::string, std::uint32_t> groups;
+  for (const LiveRow& row : live.rows) {
+    events.user.push_back(UserId{0});
+    events.item.push_back(row.item);
+    events.time.push_back(row.time);
+    events.weight.push_back(row.weight);
+    events.type.push_back(row.type);
+    events.value.push_back(row.value);
+    events.dwell_seconds.push_back(row.dwell_seconds);
+    const auto code = static_cast<std::uint32_t>(groups.size());
+    events.group.push_back(row.group.empty() ? Column::kMissing
+                                             : groups.emplace(row.group, code).first->second);
+  }
+  for (const Column& key : bundle.space.context) {
+    std::vector<std::string> values;
+    for (const LiveRow& row : live.rows) values.push_back(value_of(row, key.name));
+    events.context.push_back(context_column(key.name, key.is_text, values));
   }
   return events;
 }
@@ -146,34 +171,89 @@ Table one_row(const Table& table, std::size_t row) {
   return out;
 }
 
-Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request) {
-  const std::uint32_t user =
-      request.user ? bundle.catalogue.users().find(*request.user) : Vocabulary::kNone;
-  Visitor visitor;
-  visitor.context = moment_of(bundle, request.context);
-  if (user != Vocabulary::kNone && request.history.empty()) {
-    visitor.user = UserId{user};
-    visitor.history = bundle.catalogue.history_of(visitor.user);
-    if (visitor.context.empty()) {
-      const auto known = bundle.catalogue.context_of(visitor.user);
-      visitor.context.assign(known.begin(), known.end());
+namespace {
+
+// Adds the successes of `live` to the visitor's history, at their times; what was there stands
+// before what came at the same time. So does their context, if `visitor.context` is the history's.
+void add_live(const Bundle& bundle, const LiveHistory& live, bool with_context, Visitor& visitor) {
+  const auto& keys = bundle.catalogue.context_keys();
+  for (const LiveRow& row : live.rows) {
+    visitor.as_of = std::max(visitor.as_of, row.time + 1);
+    if (row.weight <= 0 || row.item == ItemId{}) continue;
+    const auto place = std::upper_bound(
+        visitor.history.begin(), visitor.history.end(), row.time,
+        [](Time time, const Interaction& interaction) { return time < interaction.time; });
+    const auto at = place - visitor.history.begin();
+    visitor.history.insert(place, {row.item, row.weight, row.time});
+    if (!with_context) continue;
+    std::vector<std::uint32_t> codes;
+    for (const ContextKey& key : keys) {
+      const std::string value = value_of(row, key.name);
+      codes.push_back(value.empty() ? Column::kMissing : key.code(value));
     }
-    visitor.segment = bundle.user_segment[user];
-    if (request.context.empty()) return visitor;
-    Table row = one_row(bundle.catalogue.user_features(), user);
-    override_context(request.context, row);
-    SARTOR_ASSIGN(visitor.segment, segment_of(bundle, row));
-    return visitor;
+    visitor.context.insert(visitor.context.begin() + at * static_cast<std::ptrdiff_t>(keys.size()),
+                           codes.begin(), codes.end());
   }
-  visitor.history = interactions(bundle, request.history);
-  const Events events = events_of(bundle, visitor.history, request.context);
+}
+
+// The segment of a visitor whose features come from `events` alone.
+Status place_by(const Bundle& bundle, const Events& events, std::uint32_t user,
+                const std::map<std::string, std::string>& context, Visitor& visitor) {
   std::vector<std::uint32_t> rows(events.size());
   for (std::uint32_t r = 0; r < rows.size(); ++r) rows[r] = r;
-  Table row = user_features_of({&events, rows}, attributes_of(bundle, user), bundle.space,
-                               bundle.catalogue.as_of());
-  override_context(request.context, row);
-  if (bundle.embedding) add_embedding(*bundle.embedding, visitor.history, row);
-  SARTOR_ASSIGN(visitor.segment, segment_of(bundle, row));
+  visitor.features =
+      user_features_of({&events, rows}, attributes_of(bundle, user), bundle.space, visitor.as_of);
+  override_context(context, visitor.features);
+  if (bundle.embedding) add_embedding(*bundle.embedding, visitor.history, visitor.features);
+  SARTOR_ASSIGN(visitor.segment, segment_of(bundle, visitor.features));
+  return {};
+}
+
+// Somebody the bundle knows, with what happened since.
+Status place_known(const Bundle& bundle, const RecommendRequest& request, const LiveHistory* live,
+                   Visitor& visitor) {
+  visitor.history = bundle.catalogue.history_of(visitor.user);
+  const bool of_history = visitor.context.empty();
+  if (of_history) {
+    const auto known = bundle.catalogue.context_of(visitor.user);
+    visitor.context.assign(known.begin(), known.end());
+  }
+  std::map<std::string, std::string> context;
+  if (live != nullptr) {
+    add_live(bundle, *live, of_history, visitor);
+    for (const auto& [key, value] : live->context) context[key] = value.second;
+  }
+  for (const auto& [key, value] : request.context) context[key] = value;
+  visitor.segment = bundle.user_segment[visitor.user.index()];
+  if (context.empty()) return {};
+  visitor.features = one_row(bundle.catalogue.user_features(), visitor.user.index());
+  override_context(context, visitor.features);
+  SARTOR_ASSIGN(visitor.segment, segment_of(bundle, visitor.features));
+  return {};
+}
+
+}  // namespace
+
+Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request,
+                           const LiveHistory* live) {
+  const std::uint32_t user =
+      request.user ? bundle.catalogue.users().find(*request.user) : Vocabulary::kNone;
+  const bool given = !request.history.empty();
+  Visitor visitor;
+  visitor.as_of = bundle.catalogue.as_of();
+  visitor.context = moment_of(bundle, request.context);
+  if (user != Vocabulary::kNone && !given) visitor.user = UserId{user};
+  const bool by_events = live != nullptr && !live->rows.empty() && !has_events(bundle, user);
+  if (visitor.user != kNoUser && !by_events) {
+    SARTOR_TRY(place_known(bundle, request, live, visitor));
+  } else if (!given && by_events) {
+    add_live(bundle, *live, visitor.context.empty(), visitor);
+    SARTOR_TRY(place_by(bundle, events_of(bundle, *live), user, request.context, visitor));
+  } else {
+    visitor.history = interactions(bundle, request.history);
+    const Events events = events_of(bundle, visitor.history, request.context);
+    SARTOR_TRY(place_by(bundle, events, user, request.context, visitor));
+  }
   return visitor;
 }
 

@@ -17,13 +17,15 @@ constexpr int kBusyMilliseconds = 5000;
 
 // Each entry leads from its index to the next `user_version`; entries are never changed, only
 // added.
-constexpr std::array<const char*, 1> kMigrations = {
+constexpr std::array<const char*, 2> kMigrations = {
     "CREATE TABLE looks (confirm TEXT NOT NULL, inputs TEXT NOT NULL, k INTEGER NOT NULL,"
     "  PRIMARY KEY (confirm, inputs), UNIQUE (confirm, k)) STRICT;"
     "CREATE TABLE runs (id TEXT NOT NULL PRIMARY KEY, started INTEGER NOT NULL, finished INTEGER,"
     "  status TEXT NOT NULL, bundle TEXT NOT NULL, summary TEXT NOT NULL) STRICT;"
     "CREATE INDEX runs_started ON runs (started);"
     "CREATE TABLE entries (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;",
+    "CREATE TABLE keys (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL,"
+    "  hash TEXT NOT NULL, created INTEGER NOT NULL, ends INTEGER) STRICT;",
 };
 
 using Value = std::variant<std::monostate, std::int64_t, std::string>;
@@ -273,6 +275,30 @@ Result<std::vector<RunRecord>> State::runs(std::size_t limit) const {
   std::vector<RunRecord> runs;
   for (const Row& row : rows) runs.push_back(run_of(row));
   return runs;
+}
+
+Status State::put_key(const KeyRecord& key) const {
+  return connection_->change(
+      "INSERT OR REPLACE INTO keys (id, name, scopes, hash, created, ends)"
+      " VALUES (?, ?, ?, ?, ?, ?)",
+      {key.id, key.name, key.scopes, key.hash, key.created, key.ends ? Value(*key.ends) : Value()});
+}
+
+Result<std::vector<KeyRecord>> State::keys() const {
+  SARTOR_ASSIGN(const auto rows,
+                connection_->read("SELECT id, name, scopes, hash, created, ends FROM keys"
+                                  " ORDER BY created, id",
+                                  {}));
+  std::vector<KeyRecord> keys;
+  for (const Row& row : rows) {
+    keys.push_back({.id = text_of(row[0]),
+                    .name = text_of(row[1]),
+                    .scopes = text_of(row[2]),
+                    .hash = text_of(row[3]),
+                    .created = number_of(row[4])});
+    if (const auto* ends = std::get_if<std::int64_t>(&row[5])) keys.back().ends = *ends;
+  }
+  return keys;
 }
 
 Status State::put(const std::string& key, const std::string& value) const {

@@ -28,6 +28,16 @@ struct RunRecord {
   std::string summary;  // JSON, "" while there is none
 };
 
+// An API key, without the key itself.
+struct KeyRecord {
+  std::string id;      // stands in the key
+  std::string name;    // for people
+  std::string scopes;  // words with a blank between them
+  std::string hash;    // keyed, of the whole key
+  Time created = 0;
+  std::optional<Time> ends;  // from here on it is refused
+};
+
 // Every call commits before it returns (WAL, synchronous = FULL) and waits up to five seconds for
 // other writers. All fail with `io` if the disk or a lock says no, and with `bad_data` if the file
 // is damaged, naming it.
@@ -52,6 +62,11 @@ class State {
   Result<std::optional<RunRecord>> run(const std::string& id) const;
   // The latest `limit` runs, the latest first; equal times by descending id.
   Result<std::vector<RunRecord>> runs(std::size_t limit) const;
+
+  // Inserts the key, or replaces the one with its id.
+  Status put_key(const KeyRecord& key) const;
+  // All, ended ones too, the oldest first.
+  Result<std::vector<KeyRecord>> keys() const;
 
   Status put(const std::string& key, const std::string& value) const;
   Result<std::optional<std::string>> get(const std::string& key) const;

@@ -1,0 +1,46 @@
+// Events on their way in: durable first, then part of what is recommended.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "sartor/base/result.h"
+#include "sartor/live/event_store.h"
+#include "sartor/serving/service.h"
+
+namespace sartor {
+
+// Shows the events of the log in `folder` that the bundle does not have to `recommender`.
+Status catch_up(const std::string& folder, Recommender& recommender);
+
+// Safe to use from several threads.
+class Intake {
+ public:
+  Intake(std::string folder, std::shared_ptr<Recommender> recommender)
+      : folder_(std::move(folder)), recommender_(std::move(recommender)) {}
+
+  // Opens the log and brings the recommender up to date. A disk that cannot be written is told in
+  // notes() and tried again with every take(). Fails with `bad_data` if the log is damaged, with
+  // `config` if another process writes it, or if [signal] cannot be told of its events.
+  Status open();
+
+  // The events' numbers in the log, kDuplicate where one was there. When this returns, all of them
+  // are on disk and count. Fails with `io`: none is acknowledged.
+  Result<std::vector<std::uint64_t>> take(std::vector<LiveEvent> events);
+
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  Status open_store();
+
+  const std::string folder_;
+  const std::shared_ptr<Recommender> recommender_;
+  std::vector<std::string> notes_;
+  std::mutex mutex_;  // of store_'s making
+  std::unique_ptr<EventStore> store_;
+};
+
+}  // namespace sartor

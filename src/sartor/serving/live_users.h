@@ -1,0 +1,68 @@
+// What users did since the bundle was made: from the event log, as it grows.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sartor/base/result.h"
+#include "sartor/data/catalogue.h"
+#include "sartor/live/event.h"
+#include "sartor/serving/live_signal.h"
+
+namespace sartor {
+
+struct Bundle;
+using LiveContext = std::vector<std::pair<std::string, std::string>>;
+
+struct LiveRow {
+  Time time = 0;
+  std::uint64_t sequence = 0;  // in the log
+  ItemId item;                 // of the bundle; ItemId{} if it does not know the item
+  float weight = 0;            // > 0: a success
+  std::uint16_t type = 0xffff;
+  float dwell_seconds = 0;
+  double value = 0;
+  std::string group;
+  std::shared_ptr<const LiveContext> context;  // null: none
+};
+
+// Of one user. `rows` stand by (time, sequence), whatever order they came in, so that a restart
+// gives the same; the latest kMostHistory of them.
+struct LiveHistory {
+  std::vector<LiveRow> rows;
+  std::map<std::string, std::pair<Time, std::string>> context;  // last known value of each key
+};
+
+// Safe to use from several threads. Costs about 100 bytes an event that is kept: all of users the
+// bundle has no events of, for these have no other features; of the others only the successes
+// with items that the bundle knows, for their features stay as of the bundle.
+class LiveUsers {
+ public:
+  explicit LiveUsers(const Bundle& bundle);  // which must outlive it
+
+  // Takes events in; they count as soon as this returns. Fails as LiveSignal::weights.
+  Status learn(std::span<const StoredEvent> events);
+
+  // A copy of what is known of the user; nothing if that is nothing.
+  std::unique_ptr<const LiveHistory> of(const std::string& user) const;
+
+ private:
+  LiveRow row_of(const StoredEvent& stored, float weight) const;
+  void take(const StoredEvent& stored, float weight);
+
+  const Bundle& bundle_;
+  const LiveSignal signal_;
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, LiveHistory> users_;
+};
+
+// Whether the bundle has events of its own of this user: then features and segment are as of the
+// bundle.
+bool has_events(const Bundle& bundle, std::uint32_t user);
+
+}  // namespace sartor
