@@ -30,21 +30,21 @@ PY
 }
 
 serve
-run 0 ask 200 "/v1/users/14096"
+run 0 ask 200 "/v1/users/12352"
 history=$(json "j['history']")
-run 0 ask 200 "/v1/recommendations?user=14096&k=1000"
+run 0 ask 200 "/v1/recommendations?user=12352&k=1000"
 before=$(json "j['items']")
 item=$(json "next(i['item'] for i in j['items'] if not i['reason'].startswith('taken'))")
-event="{\"event_id\": \"e1\", \"user\": \"14096\", \"item\": \"$item\", \"time\": \"2011-12-09T13:00:00Z\", \"type\": \"purchase\", \"value\": 5, \"group\": \"b1\", \"context\": {\"country\": \"United Kingdom\"}}"
+event="{\"event_id\": \"e1\", \"user\": \"12352\", \"item\": \"$item\", \"time\": \"2011-12-09T13:00:00Z\", \"type\": \"purchase\", \"value\": 5, \"group\": \"b1\", \"context\": {\"country\": \"United Kingdom\"}}"
 
 # One is taken, one has no item, one is a repetition, one is of somebody and something never seen.
-run 0 ask 200 /v1/events "{\"events\": [$event, {\"user\": \"14096\", \"type\": \"purchase\"}, $event, {\"event_id\": \"e2\", \"user\": \"somebody\", \"item\": \"something\", \"type\": \"click\", \"time\": \"2011-12-09T13:00:00Z\"}]}"
+run 0 ask 200 /v1/events "{\"events\": [$event, {\"user\": \"12352\", \"type\": \"purchase\"}, $event, {\"event_id\": \"e2\", \"user\": \"somebody\", \"item\": \"something\", \"type\": \"click\", \"time\": \"2011-12-09T13:00:00Z\"}]}"
 check "j == {'accepted': 2, 'duplicates': 1, 'rejected': [{'index': 1, 'field': 'item', 'detail': 'is missing'}]}"
-run 0 ask 200 "/v1/recommendations?user=14096&k=1000"
+run 0 ask 200 "/v1/recommendations?user=12352&k=1000"
 after=$(json "j['items']")
 [ "$before" != "$after" ] || fail "the list is as before"
 check "[i['reason'] for i in j['items'] if i['item'] == '$item'] == ['taken before']"
-run 0 sartor recommend . --user 14096 -k 1000 --json
+run 0 sartor recommend . --user 12352 -k 1000 --json
 [ "$(json "j['items']")" = "$after" ] || fail "server and recommend disagree"
 run 0 ask 422 /v1/events '{"events": []}'
 run 2 sartor serve . --port 0
@@ -53,11 +53,11 @@ has "another process" "$err"
 kill -9 $server
 wait $server 2>/dev/null
 serve
-run 0 ask 200 "/v1/recommendations?user=14096&k=1000"
+run 0 ask 200 "/v1/recommendations?user=12352&k=1000"
 [ "$(json "j['items']")" = "$after" ] || fail "the restart gives another list"
 run 0 ask 200 /v1/events "{\"events\": [$event]}"
 check "j['duplicates'] == 1"
-run 0 ask 200 "/v1/users/14096"
+run 0 ask 200 "/v1/users/12352"
 check "j['history'] == $history + 1"
 run 0 ask 200 "/v1/users/somebody"
 
@@ -68,7 +68,7 @@ check "j['data']['events'] == $events + 2"
 kill -TERM $server
 wait $server || fail "the server did not stop in peace"
 serve
-run 0 ask 200 "/v1/users/14096"
+run 0 ask 200 "/v1/users/12352"
 check "j['history'] == $history + 1"
 kill -TERM $server
 wait $server
@@ -83,10 +83,10 @@ key=$(json "j['key']")
 id=$(printf '%s' "$key" | cut -d_ -f2)
 serve
 run 0 ask 200 /v1/events "{\"events\": [$event]}"
-run 0 ask 403 "/v1/recommendations?user=14096"
+run 0 ask 403 "/v1/recommendations?user=12352"
 key= run 0 ask 401 /v1/events "{\"events\": [$event]}"
 has "unauthorized"
-run 0 sartor keys rotate . "$id" --json
+run 0 sartor keys rotate "$id" . --json
 new=$(json "j['key']")
 sleep 1.2
 run 0 ask 401 /v1/events "{\"events\": [$event]}"
@@ -94,7 +94,7 @@ key=$new
 run 0 ask 200 /v1/events "{\"events\": [$event]}"
 run 0 sartor keys list . --json
 check "[k['active'] for k in j['keys']] == [False, True] and all(k['scopes'] == ['ingest'] for k in j['keys'])"
-run 0 sartor keys revoke . "$(printf '%s' "$new" | cut -d_ -f2)"
+run 0 sartor keys revoke "$(printf '%s' "$new" | cut -d_ -f2)" .
 sleep 1.2
 run 0 ask 401 /v1/events "{\"events\": [$event]}"
 grep -qF "$new" -r . --exclude=.out && fail "a key stands in a file of the workspace"
