@@ -3,8 +3,8 @@
 
 A file includes only its own module and those to its left; `serving` and `pipeline` never include
 each other; foreign types stay in .cc files (and in test_*.h, which only tests include), each in the
-modules that wrap them; every .cc file of a module is listed in its CMakeLists.txt, so that no test
-is silently left out.
+modules that wrap them; no two headers define a type of one name; every .cc file of a module is listed
+in its CMakeLists.txt, so that no test is silently left out.
 
     tools/check_layers.py               check this checkout
     tools/check_layers.py --self-test   check the checker
@@ -103,8 +103,29 @@ def check_listed(root, folder):
             yield f"{source.relative_to(root)}: is not listed in {listing.relative_to(root)}"
 
 
+TYPE = re.compile(r"^(?:struct|class|enum class|enum) (?:alignas\(\w+\) )?(\w+)[^;]*$")
+
+
+def check_type_names(root):
+    """Two types of one name are one type to the linker, which takes either's functions for both."""
+    found = {}
+    for path in sorted((root / "src").rglob("*.h")):
+        inside = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if opened := re.match(r"namespace ([\w:]+) \{", line):
+                inside.append(opened[1])
+            elif line.startswith("}  // namespace") and inside:
+                inside.pop()
+            elif (match := TYPE.match(line)) and inside:
+                name = "::".join([*inside, match[1]])
+                first = found.setdefault(name, path)
+                if first != path:
+                    yield (f"{path.relative_to(root)}: {name} is a type of "
+                           f"{first.relative_to(root)} already")
+
+
 def check(root):
-    problems = []
+    problems = list(check_type_names(root))
     for top in ("src", "apps", "python"):
         for path in sorted((root / top).rglob("*")):
             if path.suffix in (".h", ".cc", ".hpp", ".cpp"):
@@ -137,6 +158,12 @@ def self_test():
         ({"apps/main.cc": '#include "sartor/http/a.h"'}, None),
         ({"src/sartor/data/test_files.h": "#include <zlib.h>"}, None),
         ({"src/sartor/data/a.h": '#include "sartor/data/test_files.h"'}, "is for tests"),
+        ({"src/sartor/data/a.h": "namespace sartor {\nstruct A {\n};\n}  // namespace sartor",
+          "src/sartor/http/b.h": "namespace sartor {\nclass A {\n};\n}  // namespace sartor"},
+         "already"),
+        ({"src/sartor/data/a.h": "namespace sartor {\nstruct A;\n}  // namespace sartor",
+          "src/sartor/http/b.h": "namespace sartor::b {\nclass A {\n};\n}  // namespace sartor::b",
+          "src/sartor/http/c.h": "namespace sartor {\nclass A {\n};\n}  // namespace sartor"}, None),
     ]
     for files, expected in cases:
         with tempfile.TemporaryDirectory() as folder:

@@ -24,12 +24,12 @@ HttpResponse json_response(const Json& json) {
   return {200, "application/json", json_text(json), {}};
 }
 
-const Parameter kK{.name = "k",
-                   .help = "length of the list",
-                   .type = ParameterType::whole,
-                   .low = 1,
-                   .high = kMostItems,
-                   .otherwise = 10};
+const RouteParameter kK{.name = "k",
+                        .help = "length of the list",
+                        .type = ParameterType::whole,
+                        .low = 1,
+                        .high = kMostItems,
+                        .otherwise = 10};
 
 RecommendRequest request_of_query(const Call& call) {
   RecommendRequest request{.user = call.text("user"),

@@ -10,7 +10,7 @@
 namespace sartor {
 namespace {
 
-Json schema_of(const Parameter& parameter) {
+Json schema_of(const RouteParameter& parameter) {
   if (parameter.is_map) {
     return {{"type", "object"},
             {"additionalProperties", {{"type", "string"}, {"maxLength", parameter.high}}}};
@@ -26,7 +26,7 @@ Json schema_of(const Parameter& parameter) {
   return {{"type", "array"}, {"items", schema}};
 }
 
-Json parameter_json(const Parameter& parameter, bool in_path) {
+Json parameter_json(const RouteParameter& parameter, bool in_path) {
   Json json{{"name", parameter.name},
             {"in", in_path ? "path" : "query"},
             {"required", in_path || parameter.required},
@@ -71,7 +71,7 @@ std::string operation_id(const Route& route) {
 Json operation(const Route& route) {
   Json json{{"operationId", operation_id(route)}, {"summary", route.summary}};
   Json parameters = Json::array();
-  for (const Parameter& parameter : route.parameters) {
+  for (const RouteParameter& parameter : route.parameters) {
     const bool in_path = route.pattern.find("{" + parameter.name + "}") != std::string::npos;
     parameters.push_back(parameter_json(parameter, in_path));
   }

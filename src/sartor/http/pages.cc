@@ -17,7 +17,7 @@ constexpr const char* kStyle =
 
 std::string parameters_of(const Route& route) {
   std::string rows;
-  for (const Parameter& parameter : route.parameters) {
+  for (const RouteParameter& parameter : route.parameters) {
     rows += fmt::format("<tr><td><code>{}{}</code></td><td>{}{}</td></tr>",
                         html_escaped(parameter.name), parameter.is_map ? ".…" : "",
                         parameter.required ? "required; " : "", html_escaped(parameter.help));

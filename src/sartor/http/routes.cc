@@ -60,7 +60,7 @@ std::optional<std::string> key_in(const std::string& map, const std::string& nam
   return std::nullopt;
 }
 
-void take_value(const Parameter& parameter, const std::string& value, Call& call,
+void take_value(const RouteParameter& parameter, const std::string& value, Call& call,
                 Complaints& complaints) {
   auto& values = call.values[parameter.name];
   if (!values.empty() && !parameter.repeated) {
@@ -90,9 +90,9 @@ void take_value(const Parameter& parameter, const std::string& value, Call& call
 
 void read_query(const Route& route, Call& call, Complaints& complaints) {
   for (const auto& [name, value] : call.request.query) {
-    const Parameter* found = nullptr;
+    const RouteParameter* found = nullptr;
     std::optional<std::string> key;
-    for (const Parameter& parameter : route.parameters) {
+    for (const RouteParameter& parameter : route.parameters) {
       const bool in_path = route.pattern.find("{" + parameter.name + "}") != std::string::npos;
       if (parameter.is_map) {
         if (!(key = key_in(parameter.name, name))) continue;
@@ -104,7 +104,7 @@ void read_query(const Route& route, Call& call, Complaints& complaints) {
     }
     if (found == nullptr) {
       std::vector<std::string> names;
-      for (const Parameter& parameter : route.parameters) names.push_back(parameter.name);
+      for (const RouteParameter& parameter : route.parameters) names.push_back(parameter.name);
       complaints.add(printable(name), "unknown parameter" + did_you_mean(name, names));
     } else if (found->is_map) {
       if (static_cast<long long>(value.size()) > found->high) complaints.add(name, "is too long");
@@ -120,7 +120,7 @@ void read_path(const Route& route, Call& call, Complaints& complaints) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (!is_variable(pieces[i])) continue;
     const std::string name = pieces[i].substr(1, pieces[i].size() - 2);
-    for (const Parameter& parameter : route.parameters) {
+    for (const RouteParameter& parameter : route.parameters) {
       if (parameter.name == name) {
         take_value(parameter, call.request.segments[i], call, complaints);
       }
@@ -129,7 +129,7 @@ void read_path(const Route& route, Call& call, Complaints& complaints) {
 }
 
 void fill_defaults(const Route& route, Call& call, Complaints& complaints) {
-  for (const Parameter& parameter : route.parameters) {
+  for (const RouteParameter& parameter : route.parameters) {
     if (call.values.contains(parameter.name)) continue;
     if (parameter.required) complaints.add(parameter.name, "is missing");
     if (parameter.otherwise) call.numbers[parameter.name] = *parameter.otherwise;

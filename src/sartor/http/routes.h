@@ -18,7 +18,7 @@ namespace sartor {
 enum class ParameterType { text, whole };
 
 // One value of the query, or of the path where the pattern has {name}.
-struct Parameter {
+struct RouteParameter {
   std::string name;
   std::string help;
   ParameterType type = ParameterType::text;
@@ -46,7 +46,7 @@ struct Route {
   std::string method;   // "GET" answers HEAD as well
   std::string pattern;  // "/v1/users/{id}"
   std::string summary;
-  std::vector<Parameter> parameters;
+  std::vector<RouteParameter> parameters;
   std::string body;      // name of the body's schema, "" if it has none
   std::string response;  // name of the answer's schema, "" if it is not JSON
   std::string response_type = "application/json";

@@ -70,10 +70,10 @@ class CoordinateAscent {
     std::size_t quiet = 0;  // slots in a row that had nothing better
     for (std::size_t s = 0; quiet < slots_.size() && result.trials.size() < options_.trials;
          s = (s + 1) % slots_.size()) {
-      SARTOR_ASSIGN(const std::optional<Trial> better, search_line(result.point, s));
+      SARTOR_ASSIGN(const std::optional<BlendTrial> better, search_line(result.point, s));
       resources_.advance();
       ++quiet;
-      result.trials.push_back(better ? *better : Trial{result.point, result.value});
+      result.trials.push_back(better ? *better : BlendTrial{result.point, result.value});
       if (!better) continue;
       result.point = better->point;
       result.value = better->value;
@@ -84,7 +84,7 @@ class CoordinateAscent {
 
  private:
   // The best point on the lines of slot `s` through `point`; nothing if `point` is.
-  Result<std::optional<Trial>> search_line(const BlendPoint& point, std::size_t s) {
+  Result<std::optional<BlendTrial>> search_line(const BlendPoint& point, std::size_t s) {
     const float present = point.weight[s];
     const float largest = *std::max_element(point.weight.begin(), point.weight.end());
     std::vector<float> grid = weight_grid(present, largest, options_.reach);
@@ -100,11 +100,11 @@ class CoordinateAscent {
     const std::size_t own = options_.change_variants ? point.choice[s] : 0;
     double best_value = nothing;
     if (present > 0) best_value = smoothed({values.data() + own * (n + 1), n})[kStepsEachWay];
-    std::optional<Trial> best;
+    std::optional<BlendTrial> best;
     const double least_gain = kLeastGain * best_value;
     const auto take = [&](std::size_t variant, float weight, double smooth, double value) {
       best_value = smooth;
-      best = Trial{point, value};
+      best = BlendTrial{point, value};
       best->point.choice[s] = options_.change_variants ? variant : point.choice[s];
       best->point.weight[s] = weight;
     };
@@ -207,9 +207,9 @@ Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::spa
   return CoordinateAscent(cases, slots, options, resources).run(start);
 }
 
-std::vector<double> curve_of(std::span<const Trial> trials) {
+std::vector<double> curve_of(std::span<const BlendTrial> trials) {
   std::vector<double> best;
-  for (const Trial& trial : trials) {
+  for (const BlendTrial& trial : trials) {
     best.push_back(best.empty() ? trial.value : std::max(best.back(), trial.value));
   }
   return best;

@@ -61,24 +61,24 @@ struct BlendSearchOptions {
 };
 
 // What one line search found; the first trial of a search is its start.
-struct Trial {
+struct BlendTrial {
   BlendPoint point;
   double value = 0;  // mean metric over the cases searched on
 
   static constexpr auto fields() {
-    return std::make_tuple(Field{"point", &Trial::point, "the blend"},
-                           Field{"value", &Trial::value, "mean of the metric"});
+    return std::make_tuple(Field{"point", &BlendTrial::point, "the blend"},
+                           Field{"value", &BlendTrial::value, "mean of the metric"});
   }
 };
 
 struct BlendSearchResult {
   BlendPoint point;
   double value = 0;
-  std::vector<Trial> trials;  // in order; the first is the start
+  std::vector<BlendTrial> trials;  // in order; the first is the start
 };
 
 // The best value after each trial.
-std::vector<double> curve_of(std::span<const Trial> trials);
+std::vector<double> curve_of(std::span<const BlendTrial> trials);
 
 // The point to start from without any other knowledge: in each slot the variant that is best alone,
 // equal weights.

@@ -19,8 +19,8 @@ using FoldPoints = std::array<BlendPoint, kFolds + 1>;
 
 struct CrossFit {
   FoldPoints points;
-  std::vector<double> values;  // per case: its metric under the point fitted without its fold
-  std::vector<Trial> trials;   // of the fit on everything
+  std::vector<double> values;      // per case: its metric under the point fitted without its fold
+  std::vector<BlendTrial> trials;  // of the fit on everything
 };
 
 // Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is

@@ -31,7 +31,7 @@ Json share() {
 }
 
 Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series,
-                const Trial& trial, const VariantPlan& plan) {
+                const BlendTrial& trial, const VariantPlan& plan) {
   Json distributions = Json::object();
   Json params = Json::object();
   const bool choice = series.adaptation != "fine_tuned";  // its slots hold one variant each

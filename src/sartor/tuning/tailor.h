@@ -37,7 +37,7 @@ struct TriedCandidate {
 struct TrialSeries {
   std::string adaptation;  // "general", "refined", "blended", "fine_tuned"
   double strength = 0;     // of fine-tuning
-  std::vector<Trial> trials;
+  std::vector<BlendTrial> trials;
 
   static constexpr auto fields() {
     return std::make_tuple(Field{"adaptation", &TrialSeries::adaptation, "that was searched for"},

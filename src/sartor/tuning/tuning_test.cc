@@ -432,7 +432,7 @@ TEST(Journal, IsWhatOptunaReads) {
                    {.slot = "popularity", .family = "popularity"},
                    {.slot = "ease", .family = "ease", .parameters = {{"regularization", 300}}}},
       .slots = {{"popularity", {0, 1}}, {"ease", {2}}}};
-  const Trial trial{.point = {.choice = {1, 0}, .weight = {0.25f, 0.75f}}, .value = 0.5};
+  const BlendTrial trial{.point = {.choice = {1, 0}, .weight = {0.25f, 0.75f}}, .value = 0.5};
   const std::string journal = optuna_journal(
       {{"general", {"general", 0, {trial}}}, {"rfm/loyal", {"fine_tuned", 2, {}}}}, plan);
   EXPECT_EQ(
@@ -458,7 +458,7 @@ TEST(Journal, ASearchBeforeTheReRankerHasNoWeightOfIt) {
   const VariantPlan plan{
       .variants = {{.slot = "ease", .family = "ease"}, {.slot = "rerank", .family = "rerank"}},
       .slots = {{"ease", {0}}, {"rerank", {1}}}};
-  const Trial trial{.point = {.choice = {0}, .weight = {1}}, .value = 0.5};
+  const BlendTrial trial{.point = {.choice = {0}, .weight = {1}}, .value = 0.5};
   const std::string journal = optuna_journal({{"general", {"general", 0, {trial}}}}, plan);
   EXPECT_THAT(journal, ::testing::HasSubstr("\"params\":{\"ease.weight\":1.0}"));
 }
