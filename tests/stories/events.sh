@@ -1,6 +1,8 @@
 # What a user does is on disk and in the next list when the server answers, counted once, also after
 # kill -9, and part of the next run.
 . "$(dirname "$0")/lib.sh"
+server=0
+trap '[ "$server" = 0 ] || kill "$server" 2>/dev/null; rm -rf "$story"' EXIT
 small_shop . 8
 settings='--set tuning.trials=10 --set models.ease_regularization=[300] --set split.earlier=2'
 # shellcheck disable=SC2086  # several flags
