@@ -32,13 +32,15 @@ file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/source_dir.cc @ONLY
      CONTENT "namespace sartor { extern const char* const kSourceDir;
 const char* const kSourceDir = \"@CMAKE_SOURCE_DIR@\"; }\n")
 
-# sartor_module(NAME SOURCES a.cc … TESTS a_test.cc … LINK targets… TEST_LINK targets…)
-#   the static library sartor_NAME, and the test program NAME_test. Plain builds have one ctest entry
+# sartor_module(NAME SOURCES a.cc … ALONE b.cc … TESTS a_test.cc … LINK targets… TEST_LINK targets…)
+#   the static library sartor_NAME, and the test program NAME_test. SOURCES may be compiled several
+#   at a time (CMAKE_UNITY_BUILD), ALONE never: kernels built per instruction set, giants of headers. Plain builds have one ctest entry
 #   per case; sanitized ones have one per program (asan.NAME), for their start is slow, and leave out
 #   what reads whole real data sets (*RealData*).
 function(sartor_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;LINK;TEST_LINK" ${ARGN})
-  add_library(sartor_${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "" "SOURCES;ALONE;TESTS;LINK;TEST_LINK" ${ARGN})
+  add_library(sartor_${name} STATIC ${ARG_SOURCES} ${ARG_ALONE})
+  set_source_files_properties(${ARG_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_include_directories(sartor_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(sartor_${name} PUBLIC ${ARG_LINK})
   if(NOT ARG_TESTS)

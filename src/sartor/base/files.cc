@@ -14,8 +14,10 @@ namespace sartor {
 namespace {
 
 Error system_error(const std::string& path, const char* doing) {
-  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io;
-  return {code, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(errno))};
+  const bool missing = errno == ENOENT;
+  Error error = io_error(path, doing);
+  if (missing) error.code = ErrorCode::not_found;
+  return error;
 }
 
 // Closes on every way out.
@@ -26,17 +28,25 @@ struct Descriptor {
   }
 };
 
+}  // namespace
+
+Error io_error(const std::string& path, std::string_view doing, const std::string& reason) {
+  return {ErrorCode::io, fmt::format("{}: cannot {}: {}", path, doing, reason)};
+}
+
+Error io_error(const std::string& path, std::string_view doing) {
+  return io_error(path, doing, std::strerror(errno));
+}
+
 Status write_all(int fd, std::string_view contents, const std::string& path) {
   while (!contents.empty()) {
     const ssize_t n = ::write(fd, contents.data(), contents.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error(path, "write");
+    if (n < 0) return io_error(path, "write");
     contents.remove_prefix(static_cast<std::size_t>(n));
   }
   return {};
 }
-
-}  // namespace
 
 Result<std::string> read_file(const std::string& path) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};

@@ -10,6 +10,13 @@
 
 namespace sartor {
 
+// "PATH: cannot DOING: REASON", of code `io`; without a reason, that of errno.
+Error io_error(const std::string& path, std::string_view doing, const std::string& reason);
+Error io_error(const std::string& path, std::string_view doing);
+
+// All of `contents`, through interrupted and short writes. Fails with `io`, naming `path`.
+Status write_all(int fd, std::string_view contents, const std::string& path);
+
 // Fails with `not_found` or `io`, naming the path and the system's reason.
 Result<std::string> read_file(const std::string& path);
 

@@ -52,4 +52,9 @@ class Matrix {
   std::vector<T> values_;
 };
 
+// out += factor * row; as long as `out`.
+inline void add_scaled(std::span<float> out, float factor, std::span<const float> row) {
+  for (std::size_t k = 0; k < out.size(); ++k) out[k] += factor * row[k];
+}
+
 }  // namespace sartor

@@ -86,6 +86,11 @@ std::string printable(std::string_view text, std::size_t most) {
   return text.empty() ? out : out + "…";
 }
 
+std::string lower_case(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  return text;
+}
+
 std::string with_thousands(long long n) {
   std::string digits = std::to_string(n < 0 ? 0ULL - static_cast<unsigned long long>(n)
                                             : static_cast<unsigned long long>(n));

@@ -21,6 +21,9 @@ bool is_utf8(std::string_view text);
 // `text` made fit for a message: control characters and bad bytes as \xNN, cut after `most` bytes.
 std::string printable(std::string_view text, std::size_t most = 80);
 
+// ASCII letters only: the same in any locale, and no other byte changes.
+std::string lower_case(std::string text);
+
 // "1,234,567".
 std::string with_thousands(long long n);
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "sartor/base/files.h"
+#include "sartor/base/text.h"
 
 namespace sartor {
 namespace {
@@ -32,8 +33,7 @@ Result<std::set<std::string>> reserved_words(DuckDb& db) {
 }
 
 std::string plain_or_quoted(const std::string& name, const std::set<std::string>& reserved) {
-  std::string lower = name;
-  for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  const std::string lower = lower_case(name);
   const bool word = !lower.empty() && (lower[0] < '0' || lower[0] > '9') &&
                     std::all_of(lower.begin(), lower.end(), [](char c) {
                       return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');

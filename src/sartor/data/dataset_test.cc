@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr double kNull = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint32_t kMissing = Column::kMissing;
 
 // Four events of two users, the third no positive: with a text, a few numbers and many numbers as
@@ -25,7 +25,7 @@ Dataset small() {
   data.events.weight = {1, 1, 0, 1};
   data.events.context = {
       {.name = "device", .is_text = true, .codes = {1, kMissing, 0, 0}, .words = {"pc", "phone"}},
-      {.name = "tab", .numbers = {4, 0.5, 7, kNull}}};
+      {.name = "tab", .numbers = {4, 0.5, 7, kNoNumber}}};
   return data;
 }
 

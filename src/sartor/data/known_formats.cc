@@ -7,7 +7,7 @@
 namespace sartor {
 namespace {
 
-struct Named {
+struct KnownFile {
   const char* file;
   const char* what;
   const char* delimiter;
@@ -15,8 +15,8 @@ struct Named {
   bool latin1;
 };
 
-const std::vector<Named>& movielens() {
-  static const std::vector<Named> kFiles = {
+const std::vector<KnownFile>& movielens() {
+  static const std::vector<KnownFile> kFiles = {
       {"u.data", "MovieLens 100K", "\t", {"user_id", "item_id", "rating", "timestamp"}, false},
       {"u.user",
        "MovieLens 100K",
@@ -54,7 +54,7 @@ bool is_list_of_numbers(const std::string& line) {
 
 std::optional<KnownFormat> known_format(const std::string& path) {
   const std::filesystem::path file(path);
-  for (const Named& known : movielens()) {
+  for (const KnownFile& known : movielens()) {
     if (file.filename() != known.file) continue;
     return KnownFormat{.what = std::string(known.what) +
                                ": a file without a header line, its columns by their place",

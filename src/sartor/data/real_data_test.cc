@@ -8,17 +8,17 @@
 namespace sartor {
 namespace {
 
-const std::string kShared = std::string(kSourceDir) + "/../shared/data/";
+const std::string kRealData = std::string(kSourceDir) + "/../shared/data/";
 
-#define NEED_DATA(folder)                                  \
-  if (!std::filesystem::exists(kShared + (folder))) {      \
-    GTEST_SKIP() << kShared << (folder) << " is not here"; \
+#define NEED_DATA(folder)                                    \
+  if (!std::filesystem::exists(kRealData + (folder))) {      \
+    GTEST_SKIP() << kRealData << (folder) << " is not here"; \
   }
 
 TEST(RealData, OnlineRetail) {
   NEED_DATA("onlineretail");
   DataSettings settings;
-  settings.events = {{.files = {kShared + "onlineretail/onlineretail.csv.gz"},
+  settings.events = {{.files = {kRealData + "onlineretail/onlineretail.csv.gz"},
                       .user = "CustomerID",
                       .item = "StockCode",
                       .time = "InvoiceDate",
@@ -48,21 +48,22 @@ TEST(RealData, OnlineRetail) {
 TEST(RealData, KuaiRandWithHistoriesWithoutTimes) {
   NEED_DATA("kuairand");
   DataSettings settings;
-  settings.events = {{.files = {kShared + "kuairand/log_standard_0425_0508.csv.gz"},
+  settings.events = {{.files = {kRealData + "kuairand/log_standard_0425_0508.csv.gz"},
                       .user = "user_id",
                       .item = "video_id",
                       .time = "epoch_ms(time_ms)",
                       .type = "CASE WHEN is_click = 1 THEN 'click' ELSE 'impression' END",
                       .dwell_seconds = "play_time_ms / 1000",
                       .context = {{"tab", "tab"}}},
-                     {.files = {kShared + "kuairand/user_histories_before_0425.csv.gz"},
+                     {.files = {kRealData + "kuairand/user_histories_before_0425.csv.gz"},
                       .user = "user_id",
                       .item = "unnest(string_split(watch_seq, ' '))",
                       .type = "'click'",
                       .keep = "watch_seq <> ''",
                       .untimed = true}};
-  settings.users = {{.files = {kShared + "kuairand/user_features_pure.csv.gz"}, .user = "user_id"}};
-  settings.items = {{.files = {kShared + "kuairand/video_features_basic_pure.csv.gz"},
+  settings.users = {
+      {.files = {kRealData + "kuairand/user_features_pure.csv.gz"}, .user = "user_id"}};
+  settings.items = {{.files = {kRealData + "kuairand/video_features_basic_pure.csv.gz"},
                      .item = "video_id",
                      .category = "split_part(tag, ',', 1)"}};
   settings.signal.positive = "type = 'click'";
@@ -84,7 +85,7 @@ TEST(RealData, KuaiRandWithHistoriesWithoutTimes) {
 TEST(RealData, CompleteJourney) {
   NEED_DATA("completejourney");
   DataSettings settings;
-  settings.events = {{.files = {kShared + "completejourney/transactions_sample.csv.gz"},
+  settings.events = {{.files = {kRealData + "completejourney/transactions_sample.csv.gz"},
                       .user = "household_id",
                       .item = "product_id",
                       .time = "transaction_timestamp",
@@ -93,8 +94,8 @@ TEST(RealData, CompleteJourney) {
                       .group = "basket_id",
                       .keep = "quantity > 0 AND sales_value > 0"}};
   settings.users = {
-      {.files = {kShared + "completejourney/demographics.csv.gz"}, .user = "household_id"}};
-  settings.items = {{.files = {kShared + "completejourney/products.csv.gz"},
+      {.files = {kRealData + "completejourney/demographics.csv.gz"}, .user = "household_id"}};
+  settings.items = {{.files = {kRealData + "completejourney/products.csv.gz"},
                      .item = "product_id",
                      .text = "product_type",
                      .category = "product_category",

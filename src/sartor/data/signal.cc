@@ -52,11 +52,8 @@ class EventTable {
  private:
   static bool is_named(const std::vector<UserSql>& expressions, const std::string& name) {
     return std::any_of(expressions.begin(), expressions.end(), [&](const UserSql& sql) {
-      return std::any_of(sql.columns.begin(), sql.columns.end(), [&](std::string column) {
-        std::transform(column.begin(), column.end(), column.begin(),
-                       [](char c) { return static_cast<char>(std::tolower(c)); });
-        return column == name;
-      });
+      return std::any_of(sql.columns.begin(), sql.columns.end(),
+                         [&](const std::string& column) { return lower_case(column) == name; });
     });
   }
 
@@ -109,10 +106,7 @@ Status check_columns(const UserSql& sql, const Events& events) {
   const std::vector<std::string> known = {"user",  "item",          "time",  "type",
                                           "value", "dwell_seconds", "group", "context"};
   for (const std::string& name : sql.columns) {
-    std::string folded = name;
-    std::transform(folded.begin(), folded.end(), folded.begin(),
-                   [](char c) { return static_cast<char>(std::tolower(c)); });
-    if (std::find(known.begin(), known.end(), folded) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), lower_case(name)) != known.end()) continue;
     for (const Column& column : events.context) {
       if (column.name == name) {
         return user_sql_error(sql,

@@ -9,14 +9,9 @@
 namespace sartor {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 bool names(const UserSql& sql, const std::string& column) {
   return std::any_of(sql.columns.begin(), sql.columns.end(),
-                     [&](const auto& name) { return lower(name) == lower(column); });
+                     [&](const auto& name) { return lower_case(name) == lower_case(column); });
 }
 
 Status set_time_zone(DuckDb& db, const SourceSetup& setup) {

@@ -12,14 +12,9 @@
 namespace sartor {
 namespace {
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 // "csv", "parquet" or "json" by the file's ending, compression left aside; "" if unknown.
 std::string format_of(const std::string& path) {
-  std::filesystem::path name(lower(std::filesystem::path(path).filename().string()));
+  std::filesystem::path name(lower_case(std::filesystem::path(path).filename().string()));
   if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
   const std::string ending = name.extension().string();
   for (const char* known : {".csv", ".tsv", ".txt", ".dat", ".inter", ".user", ".item", ".data"}) {
@@ -69,8 +64,9 @@ class Loader {
     std::vector<std::string> names;
     for (const SourceColumn& column : found) names.push_back(column.name);
     const auto has = [](const std::vector<SourceColumn>& columns, const std::string& name) {
-      return std::any_of(columns.begin(), columns.end(),
-                         [&](const auto& column) { return lower(column.name) == lower(name); });
+      return std::any_of(columns.begin(), columns.end(), [&](const auto& column) {
+        return lower_case(column.name) == lower_case(name);
+      });
     };
     if (!table_.files.empty()) {
       for (const SourceColumn& column : table_.columns) {
@@ -93,8 +89,9 @@ class Loader {
       if (request_.all_columns) return true;
       return std::any_of(
           request_.expressions.begin(), request_.expressions.end(), [&](const UserSql* sql) {
-            return std::any_of(sql->columns.begin(), sql->columns.end(),
-                               [&](const auto& name) { return lower(name) == lower(column.name); });
+            return std::any_of(sql->columns.begin(), sql->columns.end(), [&](const auto& name) {
+              return lower_case(name) == lower_case(column.name);
+            });
           });
     };
     for (SourceColumn& column : found) {
@@ -379,7 +376,7 @@ std::uint64_t SourceTable::line_of(std::int64_t row) const {
 
 const SourceColumn* SourceTable::find(const std::string& name) const {
   for (const SourceColumn& column : columns) {
-    if (lower(column.name) == lower(name)) return &column;
+    if (lower_case(column.name) == lower_case(name)) return &column;
   }
   return nullptr;
 }

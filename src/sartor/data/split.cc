@@ -33,12 +33,13 @@ Result<Time> boundary(const std::string& key, const std::string& date, double sh
   return times[index];
 }
 
-struct Named {
+struct NamedWindow {
   const char* name;
   Window window;
 };
 
-Status check(const std::vector<Named>& windows, const std::vector<Time>& times, bool has_untimed) {
+Status check(const std::vector<NamedWindow>& windows, const std::vector<Time>& times,
+             bool has_untimed) {
   const std::string span = fmt::format("the positives run from {} to {}",
                                        format_time(times.front()), format_time(times.back()));
   for (const auto& [name, window] : windows) {

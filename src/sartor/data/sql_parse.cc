@@ -120,11 +120,6 @@ const NamedOp* find_op(const NamedOp (&ops)[N], std::string_view name) {
   return found == ops + N ? nullptr : found;
 }
 
-std::string lower_case(std::string text) {
-  for (char& c : text) c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 // Walks DuckDB's tree. `at` is the nearest known place, for nodes that do not know their own.
 class Walk {
  public:

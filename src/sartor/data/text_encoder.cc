@@ -9,7 +9,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kBlock = 1 << 18;
+constexpr std::size_t kArenaBlock = 1 << 18;
 
 std::vector<std::uint32_t> sorted_order(const std::vector<std::string_view>& texts) {
   std::vector<std::uint32_t> order(texts.size());
@@ -41,7 +41,7 @@ std::uint32_t TextEncoder::code(std::string_view text) {
 std::string_view TextEncoder::keep(std::string_view text) {
   if (text.empty()) return {};
   if (text.size() > free_) {
-    free_ = std::max(kBlock, text.size());
+    free_ = std::max(kArenaBlock, text.size());
     blocks_.push_back(std::make_unique<char[]>(free_));
     next_ = blocks_.back().get();
   }

@@ -17,7 +17,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kBlock = 1 << 20;
+constexpr std::size_t kReadBlock = 1 << 20;
 constexpr std::size_t kLongestRecord = std::size_t{256} << 20;
 
 Error bad_file(const std::string& path, const std::string& reason) {
@@ -143,19 +143,15 @@ std::vector<std::string> split_header(std::string_view line, std::string_view de
   return names;
 }
 
-std::string folded(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 // SQL names ignore case: "a", "A" become "a", "A_1"; a nameless column is "column0".
 void make_distinct(std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty()) names[i] = fmt::format("column{}", i);
     const std::string wanted = names[i];
     const auto taken = [&] {
-      return std::any_of(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i),
-                         [&](const auto& name) { return folded(name) == folded(names[i]); });
+      return std::any_of(
+          names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i),
+          [&](const auto& name) { return lower_case(name) == lower_case(names[i]); });
     };
     for (int n = 1; taken(); ++n) names[i] = fmt::format("{}_{}", wanted, n);
   }
@@ -394,7 +390,7 @@ Result<bool> scan_once(const std::string& path, TextFormat format, const TextLay
     if (!out) return Error{ErrorCode::io, copy + ": cannot create: " + std::strerror(errno)};
   }
   Scanner scanner(path, format, layout, out.get(), scan);
-  std::vector<char> block(kBlock);
+  std::vector<char> block(kReadBlock);
   while (true) {
     if (resources.is_cancelled()) return Error{ErrorCode::cancelled, "cancelled"};
     SARTOR_ASSIGN(const std::size_t n, bytes.source->read(block.data(), block.size()));

@@ -50,11 +50,6 @@ bool is_allowed(const std::string& function) {
   return std::binary_search(names.begin(), names.end(), function);
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 // What is wrong with one node of the parsed expression, or "".
 std::string objection(const Json& node, UserSql& out) {
   const std::string kind = node.value("class", "");
@@ -71,8 +66,8 @@ std::string objection(const Json& node, UserSql& out) {
   if (kind == "SUBQUERY") return "a subquery is not allowed";
   if (kind == "WINDOW") return "a window function is not allowed: an expression sees one row";
   if (kind == "STAR") return "name the columns instead of *";
-  if (kind != "FUNCTION") return fmt::format("{} is not allowed", lower(kind));
-  const std::string name = lower(node.value("function_name", ""));
+  if (kind != "FUNCTION") return fmt::format("{} is not allowed", lower_case(kind));
+  const std::string name = lower_case(node.value("function_name", ""));
   out.unnests = out.unnests || name == "unnest";
   const std::string schema = node.value("schema", "");
   if ((!schema.empty() && schema != "main") || !is_allowed(name)) {
@@ -165,7 +160,7 @@ Result<UserSql> check_user_sql(DuckDb& db, const std::string& key, const std::st
   }
   const std::string kind = root.value("class", "");
   out.is_column = kind == "COLUMN_REF" && root["column_names"].size() == 1;
-  if (kind == "FUNCTION") out.function = lower(root.value("function_name", ""));
+  if (kind == "FUNCTION") out.function = lower_case(root.value("function_name", ""));
   out.is_integer = kind == "CONSTANT" && root["value"]["type"].value("id", "") == "INTEGER";
   return out;
 }

@@ -8,7 +8,7 @@
 namespace sartor {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 struct Impression {
   std::uint32_t user;
@@ -48,7 +48,7 @@ double auc_of_sorted(std::span<const Impression> rows) {
     negatives += tied_negatives;
     begin = end;
   }
-  return positives == 0 || negatives == 0 ? kNaN : won / (positives * negatives);
+  return positives == 0 || negatives == 0 ? kUndefined : won / (positives * negatives);
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ double gauc(std::span<const float> scores, std::span<const std::uint8_t> labels,
     sum += static_cast<double>(user.impressions) * user.auc;
     weights += static_cast<double>(user.impressions);
   }
-  return weights == 0 ? kNaN : sum / weights;
+  return weights == 0 ? kUndefined : sum / weights;
 }
 
 double logloss(std::span<const float> probabilities, std::span<const std::uint8_t> labels) {
@@ -92,14 +92,14 @@ double logloss(std::span<const float> probabilities, std::span<const std::uint8_
         std::clamp(static_cast<double>(probabilities[i]), kLoglossMargin, 1 - kLoglossMargin);
     sum -= labels[i] != 0 ? std::log(p) : std::log1p(-p);
   }
-  return labels.empty() ? kNaN : sum / static_cast<double>(labels.size());
+  return labels.empty() ? kUndefined : sum / static_cast<double>(labels.size());
 }
 
 Calibration calibration(std::span<const float> probabilities, std::span<const std::uint8_t> labels,
                         std::size_t bins) {
   assert(bins > 0);
   const std::vector<Impression> rows = sorted_impressions(probabilities, labels, {});
-  Calibration out{.expected_error = kNaN, .ratio = kNaN};
+  Calibration out{.expected_error = kUndefined, .ratio = kUndefined};
   if (rows.empty()) return out;
   double predicted = 0;
   double observed = 0;

@@ -11,8 +11,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr Time kStart = 10 * kDay;
-const Window kWindow{kStart, 20 * kDay};
+constexpr Time kWindowStart = 10 * kDay;
+const Window kWindow{kWindowStart, 20 * kDay};
 
 struct Take {
   std::uint32_t user;
@@ -54,7 +54,7 @@ TEST(NextCases, OnePerEventFromWhatWasThereBefore) {
   EXPECT_THAT(targets(cases), ElementsAre(1, 0, 1, 3));  // all of user 0: item 3 is known by then
   EXPECT_EQ(cases.left_out_targets, 1u);                 // user 1's
   EXPECT_EQ(cases.left_out_users, 1u);
-  const History history(log, kStart);
+  const History history(log, kWindowStart);
   const std::vector<std::size_t> known = {1, 2, 2, 5};  // a basket does not know itself
   for (std::size_t c = 0; c < cases.size(); ++c) {
     const Query query = query_of(cases, c, history);
@@ -92,7 +92,7 @@ TEST(NextCases, PartsAreInTimeAndNeverAheadOfTheirCases) {
   std::vector<Take> takes = {{0, 0, kDay}};
   for (std::uint32_t u = 0; u < 5; ++u) {
     for (std::uint32_t i = 0; i < 20; ++i)
-      takes.push_back({u, i % 4, kStart + ((7 * i + 3 * u) % 31) * kHour});
+      takes.push_back({u, i % 4, kWindowStart + ((7 * i + 3 * u) % 31) * kHour});
   }
   std::stable_sort(takes.begin(), takes.end(),
                    [](const Take& a, const Take& b) { return a.time < b.time; });
@@ -128,8 +128,8 @@ ScorerAt popularity(std::vector<Time>* moments = nullptr) {
 }
 
 Evaluation judge(const InteractionLog& log, Time until, int threads) {
-  const Cases cases = next_cases(log, {kStart, until}, true, true);
-  return *evaluate_in_time(cases, History(log, kStart), popularity(),
+  const Cases cases = next_cases(log, {kWindowStart, until}, true, true);
+  return *evaluate_in_time(cases, History(log, kWindowStart), popularity(),
                            {.metrics = {{MetricKind::mrr, 4}}, .repeat = true, .depth = 4},
                            {.threads = threads});
 }
@@ -138,7 +138,7 @@ TEST(NextCases, ScorersAreBroughtUpToDateInTimeOrder) {
   const InteractionLog log = make_log(3, 4, kTakes);
   const Cases cases = next_cases(log, kWindow, true, true);
   std::vector<Time> moments;
-  const auto got = evaluate_in_time(cases, History(log, kStart), popularity(&moments),
+  const auto got = evaluate_in_time(cases, History(log, kWindowStart), popularity(&moments),
                                     {.repeat = true, .depth = 4}, {});
   ASSERT_TRUE(got);
   EXPECT_THAT(moments, ElementsAre(11 * kDay, 12 * kDay, 12 * kDay, 13 * kDay, 15 * kDay));

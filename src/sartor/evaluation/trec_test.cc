@@ -16,7 +16,7 @@ namespace {
 
 const std::string kFolder = std::string(kSourceDir) + "/tests/reference/trec/";
 constexpr std::size_t kItems = 26;
-constexpr Time kStart = 100 * kDay;
+constexpr Time kTrecStart = 100 * kDay;
 
 // What each user took before the window and in it; repeats are not listed. Item 25 is new in it.
 struct Person {
@@ -46,23 +46,24 @@ std::vector<Person> people() {
   };
 }
 
-struct World {
+struct TrecWorld {
   InteractionLog log{.users = 0, .items = kItems, .begin = {0}, .rows = {}, .item_first_seen = {}};
   Dataset data;
 };
 
-World world() {
-  World world;
+TrecWorld world() {
+  TrecWorld world;
   std::vector<std::string> users;
   for (const Person& person : people()) {
     users.emplace_back(person.name);
     for (const auto item : person.before) world.log.rows.push_back({ItemId{item}, 1, kDay});
-    for (const auto item : person.in_window) world.log.rows.push_back({ItemId{item}, 1, kStart});
+    for (const auto item : person.in_window)
+      world.log.rows.push_back({ItemId{item}, 1, kTrecStart});
     world.log.begin.push_back(world.log.rows.size());
   }
   world.log.users = users.size();
   world.log.item_first_seen.assign(kItems, kDay);
-  world.log.item_first_seen[kItems - 1] = kStart;
+  world.log.item_first_seen[kItems - 1] = kTrecStart;
   std::vector<std::string> items = {"a b"};
   for (std::size_t i = 1; i < kItems; ++i) items.push_back(fmt::format("i{:02}", i));
   world.data.users = Vocabulary(std::move(users));
@@ -82,9 +83,9 @@ std::map<std::string, double> reference() {
 }
 
 TEST(Trec, MetricsAgreeWithIrMeasures) {
-  const World world = sartor::world();
-  const History history(world.log, kStart);
-  const Cases cases = window_cases(world.log, {kStart, kStart + kDay}, false, true);
+  const TrecWorld world = sartor::world();
+  const History history(world.log, kTrecStart);
+  const Cases cases = window_cases(world.log, {kTrecStart, kTrecStart + kDay}, false, true);
   ASSERT_EQ(cases.size(), people().size());
   // Five different scores: most places of a list are won by a tie.
   const Scorer tied = [](std::size_t c, const Query&, std::span<float> out) {

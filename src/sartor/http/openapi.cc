@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/text.h"
 #include "sartor/http/problem.h"
 #include "sartor/http/routes.h"
 
@@ -108,9 +109,7 @@ Json problem_schema() {
 Json Router::openapi() const {
   Json paths = Json::object();
   for (const Route& route : routes_) {
-    std::string method = route.method;
-    for (char& c : method) c = static_cast<char>(c + 32);
-    paths[route.pattern][method] = operation(route);
+    paths[route.pattern][lower_case(route.method)] = operation(route);
   }
   Json schemas = *schemas_;
   schemas["Problem"] = problem_schema();

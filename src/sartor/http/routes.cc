@@ -139,8 +139,7 @@ void fill_defaults(const Route& route, Call& call, Complaints& complaints) {
 bool is_json(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (type.ends_with(' ')) type.pop_back();
-  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return type == "application/json";
+  return lower_case(std::move(type)) == "application/json";
 }
 
 std::string describe(const std::vector<Route>& routes, const std::vector<std::string>& segments) {

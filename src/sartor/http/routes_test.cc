@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/text.h"
 #include "sartor/http/problem.h"
 #include "sartor/http/schema.h"
 
@@ -143,8 +144,7 @@ TEST_F(Routes, TheDocumentNamesEveryRouteAndParameter) {
   EXPECT_EQ(document["openapi"], "3.1.0");
   EXPECT_EQ(document["info"]["version"], "1.2.3");
   for (const Route& route : router_.routes()) {
-    std::string method = route.method;
-    for (char& c : method) c = static_cast<char>(c + 32);
+    const std::string method = lower_case(route.method);
     ASSERT_TRUE(document["paths"].contains(route.pattern)) << route.pattern;
     const Json& operation = document["paths"][route.pattern].at(method);
     EXPECT_EQ(operation.contains("parameters") ? operation["parameters"].size() : 0,

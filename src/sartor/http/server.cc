@@ -26,6 +26,7 @@
 #include <utility>  // before asio 1.74, which uses std::exchange without it
 #include <vector>
 
+#include "sartor/base/text.h"
 #include "sartor/http/problem.h"
 
 namespace sartor {
@@ -50,14 +51,6 @@ std::string date_now() {
   return text;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string_view view(boost::string_view text) { return {text.data(), text.size()}; }
 
 // Whether `host` ("localhost:8080", "[::1]") names this machine itself.
@@ -67,7 +60,7 @@ bool is_loopback_name(std::string_view host) {
   } else {
     host = host.substr(0, host.rfind(':'));
   }
-  if (lower(host) == "localhost") return true;
+  if (lower_case(std::string(host)) == "localhost") return true;
   error_code bad;
   const auto address = asio::ip::make_address(std::string(host), bad);
   return !bad && address.is_loopback();
@@ -280,7 +273,7 @@ class HttpServer::Impl {
                                      asio::redirect_error(asio::use_awaitable, error));
     if (!error) {
       connection.stream.expires_after(options_.body_timeout);
-      if (lower(view(parser.get()[http::field::expect])) == "100-continue") {
+      if (lower_case(std::string(view(parser.get()[http::field::expect]))) == "100-continue") {
         const http::response<http::empty_body> go_on{http::status::continue_, 11};
         co_await http::async_write(connection.stream, go_on,
                                    asio::redirect_error(asio::use_awaitable, error));
@@ -326,7 +319,8 @@ class HttpServer::Impl {
     }
     to.method = std::string(view(from.method_string()));
     for (const auto& field : from) {
-      to.headers.emplace(lower(view(field.name_string())), std::string(view(field.value())));
+      to.headers.emplace(lower_case(std::string(view(field.name_string()))),
+                         std::string(view(field.value())));
     }
     to.request_id = request_id_or_new(to.header("x-request-id"));
     to.body = std::move(from.body());

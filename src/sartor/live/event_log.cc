@@ -25,20 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Error io_error(const std::string& path, const char* doing, int reason) {
-  return {ErrorCode::io, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(reason))};
-}
-
-Status write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error(path, "write", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
 std::uint64_t random_salt() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
@@ -46,13 +32,6 @@ std::uint64_t random_salt() {
 
 struct HashOfHash {
   std::size_t operator()(KeyHash key) const { return key.low; }
-};
-
-// One append() that waits for its commit.
-struct Waiting {
-  std::span<const NewRecord> records;
-  std::vector<std::uint64_t> sequences;
-  std::optional<Status> result;
 };
 
 }  // namespace
@@ -74,7 +53,7 @@ class DurableLog::Impl {
   Status open(const LogVisitor& visit, const KeySource& known) {
     std::error_code error;
     fs::create_directories(folder_, error);
-    if (error) return io_error(folder_, "make the folder", error.value());
+    if (error) return io_error(folder_, "make the folder", error.message());
     SARTOR_TRY(lock());
     if (known) {
       SARTOR_TRY(known([this](std::string_view key) { remember(key); }));
@@ -122,10 +101,17 @@ class DurableLog::Impl {
   std::vector<std::string> notes_;
 
  private:
+  // One append() that waits for its commit.
+  struct Waiting {
+    std::span<const NewRecord> records;
+    std::vector<std::uint64_t> sequences;
+    std::optional<Status> result;
+  };
+
   Status lock() {
     const std::string path = folder_ + "/lock";
     lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (lock_ < 0) return io_error(path, "open", errno);
+    if (lock_ < 0) return io_error(path, "open");
     if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
     return Error{ErrorCode::config,
                  folder_ + ": another process writes here (is it served already?)"};
@@ -140,7 +126,7 @@ class DurableLog::Impl {
     while (files.size() > 1 && files[1] <= options_.first) {
       std::error_code error;
       fs::remove(log_file_name(folder_, files.front()), error);
-      if (error) return io_error(folder_, "remove a file", error.value());
+      if (error) return io_error(folder_, "remove a file", error.message());
       files.erase(files.begin());
     }
     return {};
@@ -183,7 +169,7 @@ class DurableLog::Impl {
       return {};
     }
     fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd_ < 0) return io_error(path, "open", errno);
+    if (fd_ < 0) return io_error(path, "open");
     path_ = path;
     file_first_ = facts.first;
     salt_ = facts.salt;
@@ -194,17 +180,17 @@ class DurableLog::Impl {
 
   // The end of the file goes back to the last commit that was acknowledged.
   Status cut() const {
-    if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) return io_error(path_, "cut", errno);
-    return ::fsync(fd_) == 0 ? Status() : Status(io_error(path_, "sync", errno));
+    if (::ftruncate(fd_, static_cast<off_t>(size_)) != 0) return io_error(path_, "cut");
+    return ::fsync(fd_) == 0 ? Status() : Status(io_error(path_, "sync"));
   }
 
   Status begin_file() {
     const std::string path = log_file_name(folder_, next_);
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-    if (fd < 0) return io_error(path, "create", errno);
+    if (fd < 0) return io_error(path, "create");
     const std::uint64_t salt = random_salt();
     Status made = write_all(fd, log_header(next_, salt), path);
-    if (made && ::fsync(fd) != 0) made = io_error(path, "sync", errno);
+    if (made && ::fsync(fd) != 0) made = io_error(path, "sync");
     if (made) made = sync_to_disk(folder_);
     if (!made) {
       ::close(fd);
@@ -293,7 +279,7 @@ class DurableLog::Impl {
     append_commit(bytes, next_, salt_, records);
     failed_ = true;
     SARTOR_TRY(write_all(fd_, bytes, path_));
-    if (::fdatasync(fd_) != 0) return io_error(path_, "sync", errno);
+    if (::fdatasync(fd_) != 0) return io_error(path_, "sync");
     failed_ = false;
     size_ += bytes.size();
     return {};

@@ -24,7 +24,7 @@ constexpr std::size_t kCommitFrame = kCommitHead + 8;
 constexpr std::size_t kNameDigits = 20;
 
 template <class T>
-void put(std::string& out, T value) {
+void put_number(std::string& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
@@ -88,15 +88,15 @@ Result<bool> visit_records(const Commit& commit, std::uint64_t& next, const LogV
 
 std::string log_header(std::uint64_t first, std::uint64_t salt) {
   std::string out(kMagic);
-  put(out, first);
-  put(out, salt);
-  put(out, hash64(out, 0));
+  put_number(out, first);
+  put_number(out, salt);
+  put_number(out, hash64(out, 0));
   return out;
 }
 
 void append_record(std::string& out, std::string_view key, std::string_view value) {
-  put(out, static_cast<std::uint32_t>(key.size()));
-  put(out, static_cast<std::uint32_t>(value.size()));
+  put_number(out, static_cast<std::uint32_t>(key.size()));
+  put_number(out, static_cast<std::uint32_t>(value.size()));
   out += key;
   out += value;
 }
@@ -104,11 +104,11 @@ void append_record(std::string& out, std::string_view key, std::string_view valu
 void append_commit(std::string& out, std::uint64_t first, std::uint64_t salt,
                    std::string_view records) {
   const std::size_t begin = out.size();
-  put(out, kMark);
-  put(out, static_cast<std::uint32_t>(records.size()));
-  put(out, first);
+  put_number(out, kMark);
+  put_number(out, static_cast<std::uint32_t>(records.size()));
+  put_number(out, first);
   out += records;
-  put(out, hash64(std::string_view(out).substr(begin), salt));
+  put_number(out, hash64(std::string_view(out).substr(begin), salt));
 }
 
 Result<LogFileFacts> scan_log_file(const std::string& path, const LogVisitor& visit) {

@@ -13,23 +13,22 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "als";
-constexpr std::size_t kRowsPerBlock = 64;
+constexpr std::size_t kSolvedPerBlock = 64;
 
 // One side's interactions: row r's are other[begin[r]] … other[begin[r + 1]].
-struct Side {
+struct RatedSide {
   std::span<const std::size_t> begin;
   std::span<const std::uint32_t> other;
 };
 
 // The alternation: every row of x solved against y.
-Status solve_side(const Side& side, const PaddedRows& y, const AlsConfig& config,
+Status solve_side(const RatedSide& side, const PaddedRows& y, const AlsConfig& config,
                   const Resources& resources, PaddedRows& x) {
   SARTOR_ASSIGN(const Aligned<float> gram, als_gram(y, config.regularization, resources));
   const bool exact = config.solver == "cholesky";
   const auto alpha = static_cast<float>(config.alpha);
   return parallel_for(
-      resources, x.rows(), kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+      resources, x.rows(), kSolvedPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
         AlsRowSolver solver(y, gram);
         for (std::size_t r = begin; r < end; ++r) {
           const auto taken = side.other.subspan(side.begin[r], side.begin[r + 1] - side.begin[r]);
@@ -83,7 +82,7 @@ class Als final : public Model {
     config_.half_life_days = normal_half_life(config_.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return AlsConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const auto profile = parts_.kept.profile(query, 0, config_.half_life_days);
@@ -118,7 +117,7 @@ class Als final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     parts_.kept.save(out);
     out.add("items_factors", parts_.items.span(),
             {parts_.kept.size(), static_cast<std::size_t>(config_.factors)});
@@ -150,14 +149,14 @@ Result<ModelPtr> make_als(KeptItems kept, Array<float> items, const AlsConfig& c
 
 Result<AlsFactors> fit_als_factors(const UserItems& rows, const AlsConfig& config,
                                    const Resources& resources, const AlsFactors* start) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_config(config));
   if (config.solver != "cg" && config.solver != "cholesky") {
     return Error{ErrorCode::invalid_argument,
                  fmt::format("als.solver: '{}'; expected 'cg' or 'cholesky'", config.solver)};
   }
   const ItemUsers columns = item_users(rows);
-  const Side by_user{rows.begin, rows.item};
-  const Side by_item{columns.begin, columns.user};
+  const RatedSide by_user{rows.begin, rows.item};
+  const RatedSide by_item{columns.begin, columns.user};
   PaddedRows users =
       first_factors(rows.users(), config, 1, start == nullptr ? nullptr : &start->users);
   PaddedRows items =
@@ -206,7 +205,7 @@ double als_loss(const UserItems& rows, const AlsConfig& config, const AlsFactors
 
 Result<ModelPtr> fit_als(const FitInput& input, const AlsConfig& config,
                          const Resources& resources) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, AlsConfig::kFamily));
   SARTOR_ASSIGN(UserItems rows, user_items(*input.history, 0, resources));
   const std::vector<float> totals = item_totals(input);
   std::vector<ItemId> kept;
@@ -227,8 +226,8 @@ Result<ModelPtr> fit_als(const FitInput& input, const AlsConfig& config,
 }
 
 Result<ModelPtr> load_als(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<AlsConfig>(file, kFamily));
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<AlsConfig>(file));
+  SARTOR_TRY(check_config(config));
   SARTOR_ASSIGN(KeptItems kept, KeptItems::load(file));
   SARTOR_ASSIGN(auto items,
                 Array<float>::of(file, "items_factors",

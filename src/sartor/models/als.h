@@ -14,6 +14,8 @@
 namespace sartor {
 
 struct AlsConfig {
+  static constexpr std::string_view kFamily = "als";
+
   int factors = 64;
   int iterations = 10;
   double regularization = 10;

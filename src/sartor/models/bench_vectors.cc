@@ -14,7 +14,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kUsersPerBlock = 256;
+constexpr std::size_t kJudgedPerBlock = 256;
 
 struct TopKBench {
   int k = 10;
@@ -25,7 +25,7 @@ struct TopKBench {
   }
 };
 
-struct Vectors {
+struct GivenVectors {
   NpyArray<float> values;
 
   MatrixView<const float> view() const {
@@ -33,11 +33,11 @@ struct Vectors {
   }
 };
 
-Result<Vectors> load_vectors(const std::string& path) {
+Result<GivenVectors> load_vectors(const std::string& path) {
   SARTOR_ASSIGN(auto array, read_npy<float>(path));
   if (array.shape.size() != 2 || array.shape[1] == 0)
     return Error{ErrorCode::bad_data, path + ": expected a matrix"};
-  return Vectors{std::move(array)};
+  return GivenVectors{std::move(array)};
 }
 
 struct Csr {
@@ -76,8 +76,8 @@ Result<Csr> load_csr(const std::string& prefix, std::size_t rows, std::size_t co
 
 Status bench_top_k(const BenchRequest& request, const TopKBench& config, const Resources& resources,
                    Json& report) {
-  SARTOR_ASSIGN(const Vectors queries, load_vectors(request.input + "/queries.npy"));
-  SARTOR_ASSIGN(const Vectors vectors, load_vectors(request.input + "/x.npy"));
+  SARTOR_ASSIGN(const GivenVectors queries, load_vectors(request.input + "/queries.npy"));
+  SARTOR_ASSIGN(const GivenVectors vectors, load_vectors(request.input + "/x.npy"));
   const auto k = static_cast<std::size_t>(config.k);
   const auto kernel = [&]() -> Result<Neighbours> {
     SARTOR_ASSIGN(const auto index, VectorIndex::of(vectors.view(), resources));
@@ -107,7 +107,7 @@ Result<UserValues> values_of(const Neighbours& lists, const Csr& targets,
   const Metric recall{MetricKind::recall, lists.k};
   const std::size_t users = targets.begin.size() - 1;
   UserValues out{std::vector<double>(users), std::vector<double>(users)};
-  SARTOR_TRY(parallel_for(resources, users, kUsersPerBlock,
+  SARTOR_TRY(parallel_for(resources, users, kJudgedPerBlock,
                           [&](std::size_t begin, std::size_t end) -> Status {
                             std::vector<ItemId> list;
                             std::vector<ItemId> wanted;
@@ -129,8 +129,8 @@ Result<UserValues> values_of(const Neighbours& lists, const Csr& targets,
 
 Status bench_evaluation(const BenchRequest& request, const TopKBench& config,
                         const Resources& resources, Json& report) {
-  SARTOR_ASSIGN(const Vectors users, load_vectors(request.input + "/queries.npy"));
-  SARTOR_ASSIGN(const Vectors items, load_vectors(request.input + "/x.npy"));
+  SARTOR_ASSIGN(const GivenVectors users, load_vectors(request.input + "/queries.npy"));
+  SARTOR_ASSIGN(const GivenVectors items, load_vectors(request.input + "/x.npy"));
   const std::size_t rows = users.view().rows;
   SARTOR_ASSIGN(const Csr seen, load_csr(request.input + "/seen", rows, items.view().rows));
   SARTOR_ASSIGN(const Csr targets, load_csr(request.input + "/target", rows, items.view().rows));
@@ -155,18 +155,19 @@ Status bench_evaluation(const BenchRequest& request, const TopKBench& config,
   return {};
 }
 
-struct Benchmark {
+struct VectorBenchmark {
   const char* name;
   Status (*run)(const BenchRequest&, const TopKBench&, const Resources&, Json&);
 };
 
-constexpr Benchmark kBenchmarks[] = {{"top_k", bench_top_k}, {"evaluation", bench_evaluation}};
+constexpr VectorBenchmark kVectorBenchmarks[] = {{"top_k", bench_top_k},
+                                                 {"evaluation", bench_evaluation}};
 
 }  // namespace
 
 std::vector<std::string> vector_benchmarks() {
   std::vector<std::string> names;
-  for (const Benchmark& benchmark : kBenchmarks) names.emplace_back(benchmark.name);
+  for (const VectorBenchmark& benchmark : kVectorBenchmarks) names.emplace_back(benchmark.name);
   return names;
 }
 
@@ -182,7 +183,7 @@ Result<Json> run_vector_benchmark(std::string_view workload, const BenchRequest&
                    fmt::format("{}: cannot make the folder: {}", request.output, failed.message())};
     }
   }
-  for (const Benchmark& benchmark : kBenchmarks) {
+  for (const VectorBenchmark& benchmark : kVectorBenchmarks) {
     if (workload != benchmark.name) continue;
     Json report = {{"name", benchmark.name}};
     SARTOR_TRY(benchmark.run(request, config, resources, report));

@@ -12,14 +12,12 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "blend";
-
 class Blend final : public Model {
  public:
   Blend(std::vector<ModelPtr> parts, BlendConfig config, Array<ItemId> eligible)
       : parts_(std::move(parts)), config_(std::move(config)), eligible_(std::move(eligible)) {}
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return BlendConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const bool stranger = !knows(query);
@@ -53,7 +51,7 @@ class Blend final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("eligible", eligible_.span());
     return {};
   }
@@ -87,7 +85,8 @@ Result<ModelPtr> assemble(const ModelMap& components, BlendConfig config, Array<
   if (eligible.empty()) {
     return Error{ErrorCode::invalid_argument, "blend: no item may be listed"};
   }
-  SARTOR_ASSIGN(std::vector<ModelPtr> parts, parts_of(components, config.parts, kFamily));
+  SARTOR_ASSIGN(std::vector<ModelPtr> parts,
+                parts_of(components, config.parts, BlendConfig::kFamily));
   return ModelPtr(
       std::make_shared<Blend>(std::move(parts), std::move(config), std::move(eligible)));
 }
@@ -148,7 +147,7 @@ Result<ModelPtr> make_blend(const ModelMap& components, const BlendConfig& confi
 }
 
 Result<ModelPtr> load_blend(const TensorFile& file, const ModelMap& components) {
-  SARTOR_ASSIGN(auto config, load_config<BlendConfig>(file, kFamily));
+  SARTOR_ASSIGN(auto config, load_config<BlendConfig>(file));
   SARTOR_ASSIGN(auto eligible, Array<ItemId>::of(file, "eligible"));
   return assemble(components, std::move(config), std::move(eligible));
 }

@@ -40,6 +40,8 @@ struct BlendPart {
 };
 
 struct BlendConfig {
+  static constexpr std::string_view kFamily = "blend";
+
   std::vector<BlendPart> parts;
 
   static constexpr auto fields() {

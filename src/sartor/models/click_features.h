@@ -23,6 +23,8 @@
 namespace sartor {
 
 struct ClickConfig {
+  static constexpr std::string_view kFamily = "clicks";
+
   std::vector<std::string> types;
   double click_hours = 0;
   std::vector<std::string> scenarios;

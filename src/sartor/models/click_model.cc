@@ -10,8 +10,6 @@
 namespace sartor {
 namespace {
 
-constexpr const char* kFamily = "clicks";
-
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 TreeRows tree_rows(const ClickRows& rows, std::span<const std::size_t> wanted, Time from) {
@@ -118,7 +116,7 @@ std::vector<std::pair<std::string, double>> ClickModel::importance() const {
 }
 
 Status ClickModel::save(TensorFile& out) const {
-  save_config(out, kFamily, config_);
+  save_config(out, config_);
   out.add_texts("clicks.names", names_);
   const double scale[] = {slope_, shift_};
   out.add<double>("clicks.scale", scale);
@@ -127,7 +125,7 @@ Status ClickModel::save(TensorFile& out) const {
 
 Result<ClickModel> ClickModel::load(const TensorFile& file) {
   ClickModel model;
-  SARTOR_ASSIGN(model.config_, load_config<ClickConfig>(file, kFamily));
+  SARTOR_ASSIGN(model.config_, load_config<ClickConfig>(file));
   SARTOR_ASSIGN(model.names_, file.get_texts("clicks.names"));
   SARTOR_ASSIGN(const auto scale, Array<double>::of(file, "clicks.scale", 2));
   model.slope_ = scale[0];
@@ -142,7 +140,7 @@ Result<ClickModel> ClickModel::load(const TensorFile& file) {
 
 Result<ClickModel> fit_click_model(const ClickRows& rows, Time from, const ClickConfig& config,
                                    const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_config(config));
   SARTOR_TRY(check_config(config.trees, "clicks.trees"));
   if (config.trees.objective != "binary") {
     return Error{ErrorCode::config, fmt::format("clicks.trees.objective: '{}'; expected binary",

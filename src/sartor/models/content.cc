@@ -12,12 +12,11 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "content";
 constexpr float kPopularityShare = 1e-3f;
 constexpr double kPriorPairs = 1;  // what a column's lift weighs against a feature's own
 
 // Items x features by item, and the same by feature, which follows from it.
-struct Vectors {
+struct FactVectors {
   Array<std::uint64_t> begin;  // items + 1
   Array<std::uint32_t> feature;
   Array<float> value;
@@ -52,11 +51,12 @@ struct Vectors {
 
 class Content final : public Model {
  public:
-  Content(Vectors vectors, ContentConfig config) : vectors_(std::move(vectors)), config_(config) {
+  Content(FactVectors vectors, ContentConfig config)
+      : vectors_(std::move(vectors)), config_(config) {
     config_.half_life_days = normal_half_life(config.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return ContentConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const auto& strangers = vectors_.strangers;
@@ -74,7 +74,7 @@ class Content final : public Model {
       const float x = taste[f] * scale;
       for (std::size_t at = (*vectors_.posting_begin)[f]; at < (*vectors_.posting_begin)[f + 1];
            ++at) {
-        const Vectors::Posting& posting = (*vectors_.postings)[at];
+        const FactVectors::Posting& posting = (*vectors_.postings)[at];
         out[posting.item] += x * posting.value;
       }
     }
@@ -94,7 +94,7 @@ class Content final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("begin", vectors_.begin.span());
     out.add("features", vectors_.feature.span());
     out.add("values", vectors_.value.span());
@@ -119,7 +119,7 @@ class Content final : public Model {
     return taste;
   }
 
-  Vectors vectors_;
+  FactVectors vectors_;
   ContentConfig config_;
 };
 
@@ -151,7 +151,7 @@ std::vector<double> inverse_frequencies(const Frequencies& frequency) {
 }
 
 // What users took together, per feature, against what chance would have put together.
-struct Pairs {
+struct PairCounts {
   std::vector<double> together;
   std::vector<double> taken;  // takings of items with the feature
   double all = 0;             // takings
@@ -159,9 +159,9 @@ struct Pairs {
   double chance(std::size_t f) const { return all > 0 ? taken[f] * taken[f] / all : 0; }
 };
 
-Pairs pairs_of(const ItemFeatures& facts, const UserItems& rows, const FitInput& input) {
-  Pairs pairs{.together = std::vector<double>(facts.features(), 0.0),
-              .taken = std::vector<double>(facts.features(), 0.0)};
+PairCounts pairs_of(const ItemFeatures& facts, const UserItems& rows, const FitInput& input) {
+  PairCounts pairs{.together = std::vector<double>(facts.features(), 0.0),
+                   .taken = std::vector<double>(facts.features(), 0.0)};
   std::vector<std::uint32_t> count(facts.features(), 0);
   std::vector<std::uint32_t> touched;
   for (std::size_t u = 0; u < rows.users(); ++u) {
@@ -187,7 +187,7 @@ Pairs pairs_of(const ItemFeatures& facts, const UserItems& rows, const FitInput&
 }
 
 // g_f by what is taken together.
-std::vector<double> lifts(const ItemFeatures& facts, const Pairs& pairs) {
+std::vector<double> lifts(const ItemFeatures& facts, const PairCounts& pairs) {
   const std::size_t columns = facts.kind_of.size();
   std::vector<double> together(columns, 0.0);
   std::vector<double> chance(columns, 0.0);
@@ -207,7 +207,7 @@ std::vector<double> lifts(const ItemFeatures& facts, const Pairs& pairs) {
 }
 
 // Weighted and of length 1, without features that do not count, and these renumbered.
-Vectors weighted(const ItemFeatures& facts, std::span<const double> g) {
+FactVectors weighted(const ItemFeatures& facts, std::span<const double> g) {
   constexpr std::uint32_t kDropped = 0xffffffff;
   std::vector<std::uint32_t> number(facts.features(), kDropped);
   std::uint32_t kept = 0;
@@ -250,15 +250,15 @@ Status check_attributes(const FitInput& input) {
 
 Result<ModelPtr> fit_content(const FitInput& input, const ContentConfig& config,
                              const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_config(config));
+  SARTOR_TRY(check_fit_input(input, ContentConfig::kFamily));
   SARTOR_TRY(check_attributes(input));
   const ItemFeatures facts = item_features(*input.item_attributes);
   const Frequencies frequency = frequencies(facts, *input.history);
   SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, 0, resources));
   std::vector<double> g = inverse_frequencies(frequency);
   if (config.learned) {
-    const Pairs pairs = pairs_of(facts, rows, input);
+    const PairCounts pairs = pairs_of(facts, rows, input);
     if (pairs.all > 0) g = lifts(facts, pairs);
   }
   const double of_kind[] = {config.text_weight, config.category_weight, config.price_weight,
@@ -268,7 +268,7 @@ Result<ModelPtr> fit_content(const FitInput& input, const ContentConfig& config,
     const bool common = static_cast<double>(frequency.of[f]) > most;
     g[f] *= common ? 0 : of_kind[static_cast<std::size_t>(facts.kind(f))];
   }
-  Vectors vectors = weighted(facts, g);
+  FactVectors vectors = weighted(facts, g);
   if (vectors.feature.empty()) {
     return Error{ErrorCode::invalid_argument,
                  "content: the facts of items hold nothing that tells items apart"};
@@ -279,8 +279,8 @@ Result<ModelPtr> fit_content(const FitInput& input, const ContentConfig& config,
 }
 
 Result<ModelPtr> load_content(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<ContentConfig>(file, kFamily));
-  Vectors vectors;
+  SARTOR_ASSIGN(const auto config, load_config<ContentConfig>(file));
+  FactVectors vectors;
   SARTOR_ASSIGN(vectors.strangers, Array<float>::of(file, "strangers"));
   SARTOR_ASSIGN(vectors.begin, Array<std::uint64_t>::of(file, "begin", vectors.items() + 1));
   const std::size_t n = vectors.begin[vectors.items()];

@@ -9,6 +9,8 @@
 namespace sartor {
 
 struct ContentConfig {
+  static constexpr std::string_view kFamily = "content";
+
   double half_life_days = kNoDecayDays;
   double text_weight = 1;
   double category_weight = 1;

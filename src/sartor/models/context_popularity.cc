@@ -10,16 +10,15 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "context_popularity";
 constexpr std::uint32_t kHours = 24;
 constexpr std::uint32_t kWeekdays = 7;
 constexpr std::uint32_t kMissing = Column::kMissing;
 
-enum class Kind : std::uint32_t { key, hour, weekday, category };
+enum class ContextKind : std::uint32_t { key, hour, weekday, category };
 
 // Where the context of an interaction is read.
 struct Source {
-  Kind kind = Kind::hour;
+  ContextKind kind = ContextKind::hour;
   std::uint32_t values = 0;       // codes below this
   std::uint32_t key = 0;          // position among the log's context keys
   std::uint32_t keys = 0;         // how many it has
@@ -28,15 +27,15 @@ struct Source {
   std::uint32_t of_time(Time time) const {
     if (time == kUntimed) return kMissing;
     const CalendarTime calendar = calendar_time(time);
-    return static_cast<std::uint32_t>(kind == Kind::hour ? calendar.hour : calendar.weekday);
+    return static_cast<std::uint32_t>(kind == ContextKind::hour ? calendar.hour : calendar.weekday);
   }
   // Of interaction `r` of a history; `context` as in Query.
   std::uint32_t of(const Interaction& row, std::size_t r,
                    std::span<const std::uint32_t> context) const {
-    if (kind == Kind::category) {
+    if (kind == ContextKind::category) {
       return row.item.index() < category.size() ? category[row.item.index()] : kMissing;
     }
-    if (kind != Kind::key) return of_time(row.time);
+    if (kind != ContextKind::key) return of_time(row.time);
     const std::size_t at = r * keys + key;
     return at < context.size() && context[at] < values ? context[at] : kMissing;
   }
@@ -66,7 +65,7 @@ class ContextPopularity final : public Model {
     tally(items);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return ContextPopularityConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const std::vector<double> mix = mix_of(query);
@@ -92,7 +91,7 @@ class ContextPopularity final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     const std::uint32_t source[] = {static_cast<std::uint32_t>(source_.kind), source_.values,
                                     source_.key, source_.keys,
                                     static_cast<std::uint32_t>(popular_.size())};
@@ -151,7 +150,7 @@ class ContextPopularity final : public Model {
       mix[code] += 1;
       sum += 1;
     };
-    const bool moment = source_.kind == Kind::key && query.context.size() == source_.keys;
+    const bool moment = source_.kind == ContextKind::key && query.context.size() == source_.keys;
     if (moment) {
       add(query.context[source_.key]);
     } else {
@@ -180,17 +179,17 @@ Result<Source> source_of(const FitInput& input, const std::string& by) {
   const auto keys = input.history->context_keys();
   for (std::uint32_t k = 0; k < keys.size(); ++k) {
     if (keys[k].name != by) continue;
-    return Source{.kind = Kind::key,
+    return Source{.kind = ContextKind::key,
                   .values = static_cast<std::uint32_t>(keys[k].words.size()),
                   .key = k,
                   .keys = static_cast<std::uint32_t>(keys.size())};
   }
-  if (by == "hour") return Source{.kind = Kind::hour, .values = kHours};
-  if (by == "weekday") return Source{.kind = Kind::weekday, .values = kWeekdays};
+  if (by == "hour") return Source{.kind = ContextKind::hour, .values = kHours};
+  if (by == "weekday") return Source{.kind = ContextKind::weekday, .values = kWeekdays};
   const Column* category =
       input.item_attributes == nullptr ? nullptr : input.item_attributes->find("category");
   if (by == "category" && category != nullptr && category->is_text) {
-    return Source{.kind = Kind::category,
+    return Source{.kind = ContextKind::category,
                   .values = static_cast<std::uint32_t>(category->words.size()),
                   .category = category->codes};
   }
@@ -198,7 +197,8 @@ Result<Source> source_of(const FitInput& input, const std::string& by) {
   if (category != nullptr) known += ", category";
   for (const ContextKey& key : keys) known += ", " + key.name;
   return Error{ErrorCode::invalid_argument,
-               fmt::format("{}: there is no context '{}'; known are {}", kFamily, by, known)};
+               fmt::format("{}: there is no context '{}'; known are {}",
+                           ContextPopularityConfig::kFamily, by, known)};
 }
 
 struct Row {
@@ -256,8 +256,8 @@ Takings takings_of(std::vector<Row> rows) {
 
 Result<ModelPtr> fit_context_popularity(const FitInput& input,
                                         const ContextPopularityConfig& config, const Resources&) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_fit_input(input, ContextPopularityConfig::kFamily));
+  SARTOR_TRY(check_config(config));
   SARTOR_ASSIGN(Source source, source_of(input, config.by));
   Takings takings = takings_of(rows_of(input, source));
   return ModelPtr(std::make_shared<ContextPopularity>(std::move(takings), std::move(source),
@@ -265,9 +265,9 @@ Result<ModelPtr> fit_context_popularity(const FitInput& input,
 }
 
 Result<ModelPtr> load_context_popularity(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<ContextPopularityConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<ContextPopularityConfig>(file));
   SARTOR_ASSIGN(const auto source, Array<std::uint32_t>::of(file, "source", 5));
-  Source from{.kind = static_cast<Kind>(source[0]),
+  Source from{.kind = static_cast<ContextKind>(source[0]),
               .values = source[1],
               .key = source[2],
               .keys = source[3]};
@@ -281,9 +281,9 @@ Result<ModelPtr> load_context_popularity(const TensorFile& file) {
   SARTOR_ASSIGN(takings.weight, Array<float>::of(file, "weight", rows));
   for (std::size_t r = 0; r < rows; ++r) {
     if (takings.context[r] > from.values || takings.item[r] >= items) {
-      return Error{
-          ErrorCode::bad_data,
-          fmt::format("{}: row {} names an item or context that is not there", kFamily, r)};
+      return Error{ErrorCode::bad_data,
+                   fmt::format("{}: row {} names an item or context that is not there",
+                               ContextPopularityConfig::kFamily, r)};
     }
   }
   return ModelPtr(

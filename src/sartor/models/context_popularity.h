@@ -11,6 +11,8 @@
 namespace sartor {
 
 struct ContextPopularityConfig {
+  static constexpr std::string_view kFamily = "context_popularity";
+
   std::string by = "hour";
   double half_life_days = 30;
   double prior = 300;

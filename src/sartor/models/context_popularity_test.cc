@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "sartor/models/registry.h"
+#include "sartor/models/test_numbers.h"
 #include "sartor/models/test_world.h"
 
 namespace sartor {
@@ -27,11 +28,6 @@ InteractionLog countries() {
   return log;
 }
 
-void expect_near(const std::vector<float>& scores, const std::vector<double>& expected) {
-  ASSERT_EQ(scores.size(), expected.size());
-  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 2e-6) << i;
-}
-
 TEST(ContextPopularity, AgreesWithNumpy) {
   const InteractionLog log = countries();
   const History history(log, 100 * kDay);
@@ -41,12 +37,12 @@ TEST(ContextPopularity, AgreesWithNumpy) {
   ASSERT_TRUE(model) << model.error().message;
   Query query{UserId{2}, 100 * kDay, history.of(UserId{2}), history.context_of(UserId{2})};
   expect_near(scores_of(**model, query, 6),
-              {0.239654, 0.098387, 0.214259, 0.194484, 0.080668, 0.172548});
+              {0.239654, 0.098387, 0.214259, 0.194484, 0.080668, 0.172548}, 2e-6);
   // The moment's own context, where it is known.
   const std::uint32_t moment[] = {0, 1};
   query.context = moment;
   expect_near(scores_of(**model, query, 6),
-              {0.290932, 0.105246, 0.224129, 0.179725, 0.064081, 0.135887});
+              {0.290932, 0.105246, 0.224129, 0.179725, 0.064081, 0.135887}, 2e-6);
   EXPECT_TRUE((*model)->knows(query));
 }
 
@@ -64,11 +60,11 @@ TEST(ContextPopularity, KnowsTheTasteForCategories) {
   ASSERT_TRUE(model) << model.error().message;
   const Query query{UserId{2}, 100 * kDay, history.of(UserId{2})};
   const std::vector<double> expected = {0.247713, 0.099285, 0.153292, 0.141763, 0.114074, 0.243872};
-  expect_near(scores_of(**model, query, 6), expected);
+  expect_near(scores_of(**model, query, 6), expected, 2e-6);
   // The categories go with the model.
   TensorFile file;
   ASSERT_TRUE((*model)->save(file));
-  expect_near(scores_of(**model_from(file), query, 6), expected);
+  expect_near(scores_of(**model_from(file), query, 6), expected, 2e-6);
 }
 
 TEST(ContextPopularity, SeparatesWhatIsTakenByDayFromWhatIsTakenByNight) {

@@ -11,8 +11,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "covisitation";
-constexpr std::size_t kItemsPerBlock = 64;
+constexpr std::size_t kFollowedPerBlock = 64;
 // Counts grow by at most 2^64 before all are scaled back.
 constexpr double kMostHalfLives = 64;
 
@@ -37,7 +36,7 @@ class Covisitation final : public Model {
     config_.half_life_days = normal_half_life(config.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return CovisitationConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     if (!knows(query)) {
@@ -67,7 +66,7 @@ class Covisitation final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("begin", followers_.begin.span());
     out.add("items", followers_.item.span());
     out.add("similarities", followers_.similarity.span());
@@ -144,9 +143,7 @@ void CovisitationCounts::After::keep_strongest(std::size_t n) {
   for (std::size_t k = 0; k < n; ++k) add(all[k].item, all[k].count);
 }
 
-Status CovisitationCounts::check(const CovisitationConfig& config) {
-  return check_config(config, kFamily);
-}
+Status CovisitationCounts::check(const CovisitationConfig& config) { return check_config(config); }
 
 // What an event counts, if one at the landmark counts 1. Untimed ones are as old as the landmark.
 float CovisitationCounts::growth(Time time) {
@@ -234,7 +231,7 @@ Result<ModelPtr> CovisitationCounts::model(std::size_t items, const Resources& r
   }
   std::vector<std::vector<Similar>> best(known);
   SARTOR_TRY(parallel_for(
-      resources, known, kItemsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+      resources, known, kFollowedPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
         for (std::size_t i = begin; i < end; ++i) {
           Nearest nearest(static_cast<std::size_t>(config_.neighbours));
           for (const After::Place& place : items_[i].places) {
@@ -264,7 +261,7 @@ Result<ModelPtr> CovisitationCounts::model(std::size_t items, const Resources& r
 Result<ModelPtr> fit_covisitation(const FitInput& input, const CovisitationConfig& config,
                                   const Resources& resources) {
   SARTOR_TRY(CovisitationCounts::check(config));
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, CovisitationConfig::kFamily));
   const History& history = *input.history;
   struct Event {
     Time time;
@@ -295,7 +292,7 @@ Result<ModelPtr> fit_covisitation(const FitInput& input, const CovisitationConfi
 }
 
 Result<ModelPtr> load_covisitation(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<CovisitationConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<CovisitationConfig>(file));
   Followers out;
   SARTOR_ASSIGN(out.strangers, Array<float>::of(file, "strangers"));
   SARTOR_ASSIGN(out.begin, Array<std::uint64_t>::of(file, "begin", out.strangers.size() + 1));

@@ -11,6 +11,8 @@
 namespace sartor {
 
 struct CovisitationConfig {
+  static constexpr std::string_view kFamily = "covisitation";
+
   double horizon_days = 7;
   double gap_half_life_days = kNoDecayDays;
   double step_decay = 0.8;

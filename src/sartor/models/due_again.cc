@@ -11,7 +11,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "due_again";
 constexpr double kOneTakingDays = 0.5;
 // Bins of the hazard: [0, kFirstEdge), then a factor sqrt(2) each; the last has no end.
 constexpr double kFirstEdge = 1;
@@ -289,7 +288,7 @@ class DueAgain final : public Model {
     hazard_ = Hazard(values);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return DueAgainConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     Pairs pairs;
@@ -330,7 +329,7 @@ class DueAgain final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("rates", rates_.span());
     out.add("shapes", shapes_.span());
     out.add("items", items_.span());
@@ -361,8 +360,8 @@ class DueAgain final : public Model {
 
 Result<ModelPtr> fit_due_again(const FitInput& input, const DueAgainConfig& config,
                                const Resources&) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_fit_input(input, DueAgainConfig::kFamily));
+  SARTOR_TRY(check_config(config));
   const History& history = *input.history;
   Pairs pairs;
   std::vector<std::size_t> user_begin{0};
@@ -384,7 +383,7 @@ Result<ModelPtr> fit_due_again(const FitInput& input, const DueAgainConfig& conf
 }
 
 Result<ModelPtr> load_due_again(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<DueAgainConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<DueAgainConfig>(file));
   SARTOR_ASSIGN(auto rates, Array<double>::of(file, "rates", kBins));
   SARTOR_ASSIGN(auto shapes, Array<double>::of(file, "shapes", 2));
   SARTOR_ASSIGN(auto items, Array<float>::of(file, "items"));

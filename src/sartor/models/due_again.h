@@ -8,6 +8,8 @@
 namespace sartor {
 
 struct DueAgainConfig {
+  static constexpr std::string_view kFamily = "due_again";
+
   double half_life_days = 180;
   double item_half_life_days = kNoDecayDays;
   double horizon_days = 7;

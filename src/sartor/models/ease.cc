@@ -11,8 +11,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "ease";
-constexpr std::size_t kRowsPerBlock = 32;
+constexpr std::size_t kWeightRowsPerBlock = 32;
 
 struct Weights {
   KeptItems kept;
@@ -39,7 +38,7 @@ class Ease final : public Model {
     config_.half_life_days = normal_half_life(config.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return EaseConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const auto x = weights_.kept.profile(query, config_.weight_power, config_.half_life_days);
@@ -69,7 +68,7 @@ class Ease final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     weights_.kept.save(out);
     out.add("weights", weights_.b.span(), {weights_.kept.size(), weights_.kept.size()});
     return {};
@@ -93,7 +92,7 @@ Status divide_by_diagonal(MatrixView<float> p, const Resources& resources) {
                    fmt::format("ease: the weights of item {} of {} are not finite", i, p.rows)};
     }
   }
-  return parallel_for(resources, p.rows, kRowsPerBlock,
+  return parallel_for(resources, p.rows, kWeightRowsPerBlock,
                       [&](std::size_t begin, std::size_t end) -> Status {
                         for (std::size_t i = begin; i < end; ++i) {
                           const auto row = p.row(i);
@@ -118,7 +117,7 @@ Result<Matrix<float>> ease_weights(Matrix<float> gram, double regularization,
 
 Result<ModelPtr> fit_ease_from_gram(const Gram& gram, const EaseConfig& config,
                                     const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_config(config));
   if (config.weight_power != gram.weight_power) {
     return Error{ErrorCode::invalid_argument,
                  fmt::format("ease: weight_power {} with a matrix made with {}",
@@ -131,13 +130,13 @@ Result<ModelPtr> fit_ease_from_gram(const Gram& gram, const EaseConfig& config,
 
 Result<ModelPtr> fit_ease(const FitInput& input, const EaseConfig& config,
                           const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
-  SARTOR_ASSIGN(const Gram gram, item_gram(input, config.gram(), kFamily, resources));
+  SARTOR_TRY(check_config(config));
+  SARTOR_ASSIGN(const Gram gram, item_gram(input, config.gram(), EaseConfig::kFamily, resources));
   return fit_ease_from_gram(gram, config, resources);
 }
 
 Result<ModelPtr> load_ease(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<EaseConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<EaseConfig>(file));
   Weights weights;
   SARTOR_ASSIGN(weights.kept, KeptItems::load(file));
   const std::size_t n = weights.kept.size();

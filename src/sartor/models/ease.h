@@ -9,6 +9,8 @@
 namespace sartor {
 
 struct EaseConfig {
+  static constexpr std::string_view kFamily = "ease";
+
   double regularization = 300;
   double half_life_days = kNoDecayDays;
   double weight_power = 0;

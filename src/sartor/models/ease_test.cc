@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "sartor/models/test_numbers.h"
 #include "sartor/models/test_world.h"
 
 namespace sartor {
@@ -21,11 +22,6 @@ InteractionLog reference_log() {
   return make_log(6, 6, rows);
 }
 
-void expect_near(const std::vector<float>& found, const std::vector<double>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-6) << i;
-}
-
 TEST(Ease, AgreesWithNumpy) {
   const InteractionLog log = reference_log();
   const History history(log, 2 * kDay);
@@ -37,16 +33,16 @@ TEST(Ease, AgreesWithNumpy) {
   const auto plain = fit_ease({.history = &history}, config, {});
   ASSERT_TRUE(plain);
   expect_near(scores_of(**plain, user_1, 6),
-              {0.43324937, 0.59558824, 0.33246073, 0.29329609, 0.23076923, 0});
+              {0.43324937, 0.59558824, 0.33246073, 0.29329609, 0.23076923, 0}, 1e-6);
   expect_near(scores_of(**plain, alone, 6),
-              {0.16120907, -0.00735294, 0.11518325, 0.0, 0.15384615, 0});
+              {0.16120907, -0.00735294, 0.11518325, 0.0, 0.15384615, 0}, 1e-6);
 
   const std::vector<float> weights = {1, 1, 1, 1, 1, 3};
   const auto weighted = fit_ease({&history, weights}, config, {});
   expect_near(scores_of(**weighted, user_1, 6),
-              {0.43250328, 0.53542234, 0.31408451, 0.30629139, 0.23076923, 0});
+              {0.43250328, 0.53542234, 0.31408451, 0.30629139, 0.23076923, 0}, 1e-6);
   expect_near(scores_of(**weighted, alone, 6),
-              {0.11271298, 0.10217984, 0.03380282, 0.0, 0.26495726, 0});
+              {0.11271298, 0.10217984, 0.03380282, 0.0, 0.26495726, 0}, 1e-6);
 }
 
 TEST(Ease, OffersEachUserTheWithheldDiagonalOfACheckerboard) {

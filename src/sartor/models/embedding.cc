@@ -15,9 +15,8 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "embedding";
 constexpr std::size_t kOversampling = 8;
-constexpr std::size_t kRowsPerBlock = 128;
+constexpr std::size_t kProductRowsPerBlock = 128;
 constexpr int kJacobiSweeps = 30;
 
 std::vector<float> idf_of(const UserItems& rows) {
@@ -46,15 +45,11 @@ void weigh(UserItems& rows, std::span<const float> idf) {
   }
 }
 
-void add_scaled(std::span<float> out, float factor, std::span<const float> row) {
-  for (std::size_t k = 0; k < out.size(); ++k) out[k] += factor * row[k];
-}
-
 // X Q, one row per user.
 Status times(const UserItems& rows, const Matrix<float>& q, Matrix<float>& out,
              const Resources& resources) {
   out = Matrix<float>(rows.users(), q.columns());
-  return parallel_for(resources, rows.users(), kRowsPerBlock,
+  return parallel_for(resources, rows.users(), kProductRowsPerBlock,
                       [&](std::size_t begin, std::size_t end) -> Status {
                         for (std::size_t u = begin; u < end; ++u) {
                           for (std::size_t e = rows.begin[u]; e < rows.begin[u + 1]; ++e) {
@@ -69,15 +64,16 @@ Status times(const UserItems& rows, const Matrix<float>& q, Matrix<float>& out,
 Status transposed_times(const UserItems& rows, const ItemUsers& columns, const Matrix<float>& y,
                         Matrix<float>& out, const Resources& resources) {
   out = Matrix<float>(rows.items, y.columns());
-  return parallel_for(
-      resources, rows.items, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        for (std::size_t i = begin; i < end; ++i) {
-          for (std::size_t at = columns.begin[i]; at < columns.begin[i + 1]; ++at) {
-            add_scaled(out.row(i), rows.value[columns.entry[at]], y.row(columns.user[at]));
-          }
-        }
-        return {};
-      });
+  return parallel_for(resources, rows.items, kProductRowsPerBlock,
+                      [&](std::size_t begin, std::size_t end) -> Status {
+                        for (std::size_t i = begin; i < end; ++i) {
+                          for (std::size_t at = columns.begin[i]; at < columns.begin[i + 1]; ++at) {
+                            add_scaled(out.row(i), rows.value[columns.entry[at]],
+                                       y.row(columns.user[at]));
+                          }
+                        }
+                        return {};
+                      });
 }
 
 // Column c of a matrix as doubles, and back.
@@ -208,7 +204,7 @@ void Embedding::user_vector(std::span<const Interaction> history, std::span<floa
 }
 
 Status Embedding::save(TensorFile& out) const {
-  save_config(out, kFamily, config_);
+  save_config(out, config_);
   out.add("idf", idf_.span());
   out.add("vectors", vectors_.span(), {items(), dimensions_});
   return {};
@@ -216,7 +212,7 @@ Status Embedding::save(TensorFile& out) const {
 
 Result<Embedding> Embedding::load(const TensorFile& file) {
   Embedding out;
-  SARTOR_ASSIGN(out.config_, load_config<EmbeddingConfig>(file, kFamily));
+  SARTOR_ASSIGN(out.config_, load_config<EmbeddingConfig>(file));
   out.dimensions_ = static_cast<std::size_t>(out.config_.dimensions);
   SARTOR_ASSIGN(out.idf_, Array<float>::of(file, "idf"));
   SARTOR_ASSIGN(out.vectors_, Array<float>::of(file, "vectors", out.items() * out.dimensions_));
@@ -225,8 +221,8 @@ Result<Embedding> Embedding::load(const TensorFile& file) {
 
 Result<Embedding> fit_embedding(const FitInput& input, const EmbeddingConfig& config,
                                 const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_config(config));
+  SARTOR_TRY(check_fit_input(input, EmbeddingConfig::kFamily));
   SARTOR_ASSIGN(UserItems rows, user_items(*input.history, /*weight_power=*/0, resources));
   const ItemUsers columns = item_users(rows);
   Embedding out;

@@ -16,6 +16,8 @@
 namespace sartor {
 
 struct EmbeddingConfig {
+  static constexpr std::string_view kFamily = "embedding";
+
   int dimensions = 16;
   int iterations = 4;
   std::uint64_t seed = 1;

@@ -4,17 +4,12 @@
 
 #include <cmath>
 
+#include "sartor/models/test_numbers.h"
 #include "sartor/models/test_world.h"
 #include "sartor/models/user_items.h"
 
 namespace sartor {
 namespace {
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * b[i];
-  return sum;
-}
 
 std::vector<float> vector_of(const Embedding& embedding, std::span<const Interaction> history) {
   std::vector<float> out(embedding.dimensions());

@@ -14,7 +14,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kRowsPerBlock = 16;
+constexpr std::size_t kCountedRowsPerBlock = 16;
 constexpr std::uint32_t kDropped = 0xffffffff;
 constexpr double kMegabyte = 1 << 20;
 
@@ -120,7 +120,7 @@ Result<Matrix<float>> gram_of_rows(const UserItems& rows, std::span<const float>
   const ItemUsers columns = item_users(one_by_one);
   const GramRows lower(one_by_one, columns, user_weights, binary);
   Matrix<float> gram(rows.items, rows.items);
-  SARTOR_TRY(parallel_for(resources, rows.items, kRowsPerBlock,
+  SARTOR_TRY(parallel_for(resources, rows.items, kCountedRowsPerBlock,
                           [&](std::size_t begin, std::size_t end) -> Status {
                             for (std::size_t i = begin; i < end; ++i) {
                               lower.add_lower(i, gram.row(i));

@@ -9,12 +9,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "item2vec";
-
-void add_scaled(std::span<float> out, float factor, std::span<const float> row) {
-  for (std::size_t k = 0; k < out.size(); ++k) out[k] += factor * row[k];
-}
-
 // Scales to length 1; leaves zeros alone.
 void normalise(std::span<float> v) {
   double squares = 0;
@@ -69,7 +63,7 @@ class Item2vec final : public Model {
   Item2vec(std::shared_ptr<const ItemVectors> vectors, double half_life_days)
       : vectors_(std::move(vectors)), half_life_days_(normal_half_life(half_life_days)) {}
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return Item2vecConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     const KeptItems& kept = vectors_->kept();
@@ -101,7 +95,7 @@ class Item2vec final : public Model {
     SARTOR_TRY(vectors_->save(out));
     Item2vecConfig config = vectors_->config();
     config.half_life_days = half_life_days_;
-    save_config(out, kFamily, config);
+    save_config(out, config);
     return {};
   }
 
@@ -169,7 +163,7 @@ std::vector<Similar> ItemVectors::nearest(ItemId item, std::size_t k) const {
 
 Result<ItemVectors> fit_item_vectors(const FitInput& input, const Item2vecConfig& config,
                                      const Resources& resources) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, Item2vecConfig::kFamily));
   ItemVectors out;
   out.config_ = config;
   out.kept_ = taken_items(input);
@@ -189,7 +183,7 @@ Result<ItemVectors> fit_item_vectors(const FitInput& input, const Item2vecConfig
 }
 
 Status ItemVectors::save(TensorFile& out) const {
-  save_config(out, kFamily, config_);
+  save_config(out, config_);
   kept_.save(out);
   out.add("input", input_.span(), {kept_.size(), dimensions()});
   out.add("output", output_.span(), {kept_.size(), dimensions()});
@@ -199,8 +193,8 @@ Status ItemVectors::save(TensorFile& out) const {
 
 Result<ItemVectors> ItemVectors::load(const TensorFile& file) {
   ItemVectors out;
-  SARTOR_ASSIGN(out.config_, load_config<Item2vecConfig>(file, kFamily));
-  SARTOR_TRY(check_config(out.config_, kFamily));
+  SARTOR_ASSIGN(out.config_, load_config<Item2vecConfig>(file));
+  SARTOR_TRY(check_config(out.config_));
   SARTOR_ASSIGN(out.kept_, KeptItems::load(file));
   const std::size_t size = out.kept_.size() * out.dimensions();
   SARTOR_ASSIGN(out.input_, Array<float>::of(file, "input", size));

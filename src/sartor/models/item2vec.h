@@ -19,6 +19,8 @@
 namespace sartor {
 
 struct Item2vecConfig {
+  static constexpr std::string_view kFamily = "item2vec";
+
   int dimensions = 64;
   int window = 5;
   int negatives = 5;

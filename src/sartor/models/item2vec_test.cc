@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sartor/base/random.h"
+#include "sartor/models/test_numbers.h"
 #include "sartor/models/test_world.h"
 
 namespace sartor {
@@ -40,12 +41,6 @@ Sequences ring(std::size_t walks, std::uint32_t items) {
     out.begin.push_back(out.item.size());
   }
   return out;
-}
-
-double dot(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) sum += double{a[k]} * b[k];
-  return sum;
 }
 
 // Where the gradient is zero: the pair c, t is met n(c, t) times as a truth, and drawn as a lie

@@ -6,7 +6,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kItemsPerBlock = 512;
+constexpr std::size_t kMergedPerBlock = 512;
 
 struct Dated {
   double age_days;
@@ -126,7 +126,7 @@ Result<ItemCounts> item_counts(const FitInput& input, const Resources& resources
   Gathered all = gather(input);
   std::vector<std::size_t> kept(items);
   SARTOR_TRY(parallel_for(
-      resources, items, kItemsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+      resources, items, kMergedPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
         for (std::size_t i = begin; i < end; ++i) {
           kept[i] = merge_hours({all.rows.data() + all.begin[i], all.begin[i + 1] - all.begin[i]});
         }

@@ -12,12 +12,11 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "item_knn";
-constexpr std::size_t kRowsPerBlock = 64;
+constexpr std::size_t kNeighboursPerBlock = 64;
 
 // For each item j of the catalogue the items i that count it among their neighbours, ascending:
 // what having j adds to whose score.
-struct Neighbours {
+struct NeighbourLists {
   Array<std::uint64_t> begin;  // catalogue + 1
   Array<ItemId> item;
   Array<float> similarity;
@@ -26,12 +25,12 @@ struct Neighbours {
 
 class ItemKnn final : public Model {
  public:
-  ItemKnn(Neighbours neighbours, ItemKnnConfig config, FitNotes notes)
+  ItemKnn(NeighbourLists neighbours, ItemKnnConfig config, FitNotes notes)
       : neighbours_(std::move(neighbours)), config_(config), notes_(std::move(notes)) {
     config_.half_life_days = normal_half_life(config.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return ItemKnnConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     if (!knows(query)) {
@@ -61,7 +60,7 @@ class ItemKnn final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("begin", neighbours_.begin.span());
     out.add("items", neighbours_.item.span());
     out.add("similarities", neighbours_.similarity.span());
@@ -74,14 +73,14 @@ class ItemKnn final : public Model {
  private:
   std::size_t catalogue() const { return neighbours_.strangers.size(); }
 
-  Neighbours neighbours_;
+  NeighbourLists neighbours_;
   ItemKnnConfig config_;
   FitNotes notes_;
 };
 
 // The other way round: by neighbour. `items` names the rows.
-Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const ItemId> items,
-                  std::size_t catalogue, std::vector<float> strangers) {
+NeighbourLists packed(const std::vector<std::vector<Similar>>& rows, std::span<const ItemId> items,
+                      std::size_t catalogue, std::vector<float> strangers) {
   std::vector<std::uint64_t> begin(catalogue + 1, 0);
   for (const auto& row : rows) {
     for (const Similar& similar : row) ++begin[items[similar.item].index() + 1];
@@ -103,7 +102,7 @@ Neighbours packed(const std::vector<std::vector<Similar>>& rows, std::span<const
 constexpr const char* kSimilarities[] = {"cosine", "asymmetric", "tfidf", "bm25"};
 
 Status check_item_knn(const ItemKnnConfig& config) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_config(config));
   for (const char* known : kSimilarities) {
     if (config.similarity == known) return {};
   }
@@ -239,7 +238,7 @@ Result<std::vector<std::vector<Similar>>> similar_items(const UserItems& rows,
 Result<ModelPtr> fit_item_knn(const FitInput& input, const ItemKnnConfig& config,
                               const Resources& resources) {
   SARTOR_TRY(check_item_knn(config));
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, ItemKnnConfig::kFamily));
   SARTOR_ASSIGN(const UserItems rows, user_items(*input.history, config.weight_power, resources,
                                                  config.train_half_life_days));
   const bool binary = config.weight_power == 0 && !decays(config.train_half_life_days);
@@ -275,25 +274,25 @@ Result<ModelPtr> fit_item_knn_from_gram(const Gram& gram, const ItemKnnConfig& c
   }
   const SimilarityScale scale = cosine_scale(diagonal_of_g, config);
   std::vector<std::vector<Similar>> neighbours(n);
-  SARTOR_TRY(
-      parallel_for(resources, n, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        for (std::size_t i = begin; i < end; ++i) {
-          Nearest nearest(static_cast<std::size_t>(config.neighbours));
-          for (std::uint32_t j = 0; j < n; ++j) {
-            const float g = gram.values(i, j);
-            if (j != i && g > 0) nearest.offer({scale.similarity(g, i, j), j});
-          }
-          neighbours[i] = nearest.take();
-        }
-        return {};
-      }));
+  SARTOR_TRY(parallel_for(resources, n, kNeighboursPerBlock,
+                          [&](std::size_t begin, std::size_t end) -> Status {
+                            for (std::size_t i = begin; i < end; ++i) {
+                              Nearest nearest(static_cast<std::size_t>(config.neighbours));
+                              for (std::uint32_t j = 0; j < n; ++j) {
+                                const float g = gram.values(i, j);
+                                if (j != i && g > 0) nearest.offer({scale.similarity(g, i, j), j});
+                              }
+                              neighbours[i] = nearest.take();
+                            }
+                            return {};
+                          }));
   return ModelPtr(std::make_shared<ItemKnn>(
       packed(neighbours, gram.items, gram.catalogue, std::move(strangers)), config, gram.notes));
 }
 
 Result<ModelPtr> load_item_knn(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<ItemKnnConfig>(file, kFamily));
-  Neighbours out;
+  SARTOR_ASSIGN(const auto config, load_config<ItemKnnConfig>(file));
+  NeighbourLists out;
   SARTOR_ASSIGN(out.strangers, Array<float>::of(file, "strangers"));
   SARTOR_ASSIGN(out.begin, Array<std::uint64_t>::of(file, "begin", out.strangers.size() + 1));
   const std::size_t n = out.begin[out.strangers.size()];

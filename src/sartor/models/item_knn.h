@@ -12,6 +12,8 @@
 namespace sartor {
 
 struct ItemKnnConfig {
+  static constexpr std::string_view kFamily = "item_knn";
+
   int neighbours = 100;
   std::string similarity = "cosine";
   double shrinkage = 20;

@@ -21,11 +21,11 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kRowsPerBlock = 32;
+constexpr std::size_t kOfferedPerBlock = 32;
 constexpr std::size_t kRowsOfFirstRound = 128;
 constexpr std::size_t kRowsPerRound = 1024;
 constexpr std::size_t kBuckets = 64;
-constexpr std::size_t kTile = 256;
+constexpr std::size_t kTileItems = 256;
 // Comparisons by products may differ from the quotient by rounding; what passes is divided out.
 constexpr float kSlack = 1 - 1e-6f;
 
@@ -133,11 +133,11 @@ class NearestItems {
  private:
   // Rows first to first + n of `rows_`.
   Status round(std::size_t first, std::size_t n, const Resources& resources) {
-    SARTOR_TRY(parallel_for(resources, n, kRowsPerBlock,
+    SARTOR_TRY(parallel_for(resources, n, kOfferedPerBlock,
                             [&](std::size_t begin, std::size_t end) -> Status {
                               std::vector<float> row(places_.size(), 0.0f);
                               for (std::size_t r = first + begin; r < first + end; ++r) {
-                                offer_row(rows_[r], row.data(), offers_[begin / kRowsPerBlock]);
+                                offer_row(rows_[r], row.data(), offers_[begin / kOfferedPerBlock]);
                               }
                               return {};
                             }));
@@ -168,8 +168,8 @@ class NearestItems {
         row[j] = 0;
       });
     } else {
-      for (std::size_t j = 0; j < i; j += kTile) {
-        offer_tile(i, j, std::min(kTile, i - j), row, offers);
+      for (std::size_t j = 0; j < i; j += kTileItems) {
+        offer_tile(i, j, std::min(kTileItems, i - j), row, offers);
       }
       std::fill(row, row + i, 0.0f);
     }
@@ -217,7 +217,7 @@ class NearestItems {
   // Columns j to j + n. The compiler makes vectors of the first loop; the second skips eight
   // columns at a time.
   void offer_tile(std::size_t i, std::size_t j, std::size_t n, const float* row, Buckets& offers) {
-    alignas(64) std::uint8_t hit[kTile] = {};
+    alignas(64) std::uint8_t hit[kTileItems] = {};
     const float threshold = lists_[i].threshold() * kSlack;
     const float left = places_.left[i];
     const float right = places_.right[i];
@@ -258,7 +258,7 @@ class NearestItems {
   std::vector<float> thresholds_;    // of lists_ at the round's beginning, a little lower
   std::vector<std::uint32_t> rows_;  // in the order of their turn
   std::size_t bucket_width_;
-  std::vector<Buckets> offers_{kRowsPerRound / kRowsPerBlock};  // of each block of a round
+  std::vector<Buckets> offers_{kRowsPerRound / kOfferedPerBlock};  // of each block of a round
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "new_items";
 constexpr std::size_t kLeastYoung = 10;
 
 struct Lives {
@@ -87,7 +86,7 @@ class NewItems final : public Model {
     }
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return NewItemsConfig::kFamily; }
 
   void score(const Query&, std::span<float> out) const override {
     std::copy(scores_.begin(), scores_.end(), out.begin());
@@ -100,7 +99,7 @@ class NewItems final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     lives_.counts.save(out);
     out.add("days", lives_.days.span());
     return {};
@@ -143,15 +142,15 @@ std::vector<double> lived_days(const History& history) {
 
 Result<ModelPtr> fit_new_items(const FitInput& input, const NewItemsConfig& config,
                                const Resources& resources) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_fit_input(input, NewItemsConfig::kFamily));
+  SARTOR_TRY(check_config(config));
   SARTOR_ASSIGN(ItemCounts counts, item_counts(input, resources));
   return ModelPtr(
       std::make_shared<NewItems>(Lives{std::move(counts), lived_days(*input.history)}, config));
 }
 
 Result<ModelPtr> load_new_items(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<NewItemsConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<NewItemsConfig>(file));
   Lives lives;
   SARTOR_ASSIGN(lives.counts, ItemCounts::load(file));
   SARTOR_ASSIGN(lives.days, Array<double>::of(file, "days", lives.counts.items()));

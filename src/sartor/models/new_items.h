@@ -10,6 +10,8 @@
 namespace sartor {
 
 struct NewItemsConfig {
+  static constexpr std::string_view kFamily = "new_items";
+
   double half_life_days = 14;
   double young_days = 7;
 

@@ -12,8 +12,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "own_history";
-
 struct Taken {
   std::uint32_t item;
   double sum;
@@ -74,7 +72,7 @@ class OwnHistory final : public Model {
     config_.half_life_days = normal_half_life(config.half_life_days);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return OwnHistoryConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     std::vector<Taken> rows = taken_items(query, strangers_.size(), config_);
@@ -99,7 +97,7 @@ class OwnHistory final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     out.add("strangers", strangers_.span());
     return {};
   }
@@ -113,12 +111,12 @@ class OwnHistory final : public Model {
 
 Result<ModelPtr> fit_own_history(const FitInput& input, const OwnHistoryConfig& config,
                                  const Resources&) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, OwnHistoryConfig::kFamily));
   return ModelPtr(std::make_shared<OwnHistory>(stranger_scores(item_totals(input)), config));
 }
 
 Result<ModelPtr> load_own_history(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<OwnHistoryConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<OwnHistoryConfig>(file));
   SARTOR_ASSIGN(auto strangers, Array<float>::of(file, "strangers"));
   return ModelPtr(std::make_shared<OwnHistory>(std::move(strangers), config));
 }

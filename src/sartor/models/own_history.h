@@ -8,6 +8,8 @@
 namespace sartor {
 
 struct OwnHistoryConfig {
+  static constexpr std::string_view kFamily = "own_history";
+
   double half_life_days = 60;
   double weight_power = 1;
 

@@ -8,8 +8,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "popularity";
-
 class Popularity final : public Model {
  public:
   Popularity(ItemCounts counts, PopularityConfig config) : counts_(std::move(counts)) {
@@ -18,7 +16,7 @@ class Popularity final : public Model {
     scores_.assign(sums.begin(), sums.end());
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return PopularityConfig::kFamily; }
 
   void score(const Query&, std::span<float> out) const override {
     std::copy(scores_.begin(), scores_.end(), out.begin());
@@ -33,7 +31,7 @@ class Popularity final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     counts_.save(out);
     return {};
   }
@@ -53,13 +51,13 @@ class Popularity final : public Model {
 
 Result<ModelPtr> fit_popularity(const FitInput& input, const PopularityConfig& config,
                                 const Resources& resources) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
+  SARTOR_TRY(check_fit_input(input, PopularityConfig::kFamily));
   SARTOR_ASSIGN(ItemCounts counts, item_counts(input, resources));
   return ModelPtr(std::make_shared<Popularity>(std::move(counts), config));
 }
 
 Result<ModelPtr> load_popularity(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<PopularityConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<PopularityConfig>(file));
   SARTOR_ASSIGN(ItemCounts counts, ItemCounts::load(file));
   return ModelPtr(std::make_shared<Popularity>(std::move(counts), config));
 }

@@ -10,6 +10,8 @@
 namespace sartor {
 
 struct PopularityConfig {
+  static constexpr std::string_view kFamily = "popularity";
+
   double half_life_days = 7;
 
   static constexpr auto fields() {

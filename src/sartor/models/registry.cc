@@ -54,8 +54,8 @@ Json fields_of() {
 template <HasFields Config,
           Result<ModelPtr> (*kFit)(const FitInput&, const Config&, const Resources&),
           Result<ModelPtr> (*kLoad)(const TensorFile&)>
-constexpr Family family_row(std::string_view name, std::string_view help) {
-  return {.name = name,
+constexpr Family family_row(std::string_view help) {
+  return {.name = Config::kFamily,
           .help = help,
           .fields = fields_of<Config>,
           .fit = [](const FitInput& input, const Json& json,
@@ -69,34 +69,34 @@ constexpr Family family_row(std::string_view name, std::string_view help) {
 
 constexpr Family kFamilies[] = {
     family_row<PopularityConfig, fit_popularity, load_popularity>(
-        "popularity", "what everybody takes, the recent counting more"),
-    family_row<TrendConfig, fit_trend, load_trend>("trend", "items that are rising"),
+        "what everybody takes, the recent counting more"),
+    family_row<TrendConfig, fit_trend, load_trend>("items that are rising"),
     family_row<NewItemsConfig, fit_new_items, load_new_items>(
-        "new_items", "interactions per day since an item was first seen, with a prior"),
+        "interactions per day since an item was first seen, with a prior"),
     family_row<ContextPopularityConfig, fit_context_popularity, load_context_popularity>(
-        "context_popularity", "what everybody takes in this context, hour or category"),
+        "what everybody takes in this context, hour or category"),
     family_row<OwnHistoryConfig, fit_own_history, load_own_history>(
-        "own_history", "what the user took before, the recent counting more"),
+        "what the user took before, the recent counting more"),
     family_row<DueAgainConfig, fit_due_again, load_due_again>(
-        "due_again", "own items by the chance that they are taken again soon"),
+        "own items by the chance that they are taken again soon"),
     family_row<ItemKnnConfig, fit_item_knn, load_item_knn>(
-        "item_knn", "items that the same users take: cosine, BM25, TF-IDF"),
+        "items that the same users take: cosine, BM25, TF-IDF"),
     family_row<CovisitationConfig, fit_covisitation, load_covisitation>(
-        "covisitation", "what is taken together or after one another"),
+        "what is taken together or after one another"),
     family_row<EaseConfig, fit_ease, load_ease>(
-        "ease", "linear item to item model in closed form (Steck 2019)"),
+        "linear item to item model in closed form (Steck 2019)"),
     family_row<AlsConfig, fit_als, load_als>(
-        "als", "a vector per user and item by alternating least squares (Hu 2008)"),
+        "a vector per user and item by alternating least squares (Hu 2008)"),
     family_row<Item2vecConfig, fit_item2vec, load_item2vec>(
-        "item2vec", "items near those of the user's history, by skip-gram vectors (Mikolov 2013)"),
+        "items near those of the user's history, by skip-gram vectors (Mikolov 2013)"),
     family_row<ContentConfig, fit_content, load_content>(
-        "content", "items whose text, categories and numbers are like what the user took"),
-    {.name = "blend",
+        "items whose text, categories and numbers are like what the user took"),
+    {.name = BlendConfig::kFamily,
      .help = "weighted sum of standardised components",
      .fields = fields_of<BlendConfig>,
      .fit = nullptr,
      .load = load_blend},
-    {.name = "rerank",
+    {.name = RerankConfig::kFamily,
      .help = "a blend's short list, put in order by trees (LambdaMART)",
      .fields = fields_of<RerankConfig>,
      .fit = nullptr,

@@ -8,7 +8,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "rerank";
 constexpr std::size_t kCasesPerBlock = 16;
 
 // Draws up one list after the other, keeping its buffers.
@@ -121,7 +120,7 @@ class Reranker final : public Model {
   Reranker(Shortlister shortlister, Trees trees)
       : shortlister_(std::move(shortlister)), trees_(std::move(trees)) {}
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return RerankConfig::kFamily; }
 
   void score(const Query& query, std::span<float> out) const override {
     ListMaker maker(shortlister_);
@@ -159,7 +158,7 @@ class Reranker final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, shortlister_.config);
+    save_config(out, shortlister_.config);
     out.add("eligible", shortlister_.eligible.span());
     SARTOR_TRY(shortlister_.facts.save(out));
     return trees_.save(out);
@@ -188,7 +187,8 @@ class Reranker final : public Model {
 Result<Shortlister> make_shortlister(const ModelMap& components, const RerankConfig& config,
                                      std::vector<ItemId> eligible, ItemFacts facts) {
   Shortlister shortlister{.config = config, .facts = std::move(facts)};
-  SARTOR_ASSIGN(shortlister.parts, parts_of(components, shortlister.config.parts, kFamily));
+  SARTOR_ASSIGN(shortlister.parts,
+                parts_of(components, shortlister.config.parts, RerankConfig::kFamily));
   if (eligible.empty()) return Error{ErrorCode::invalid_argument, "rerank: no item may be listed"};
   shortlister.eligible = std::move(eligible);
   return shortlister;
@@ -231,7 +231,7 @@ Result<ModelPtr> make_rerank(Shortlister shortlister, Trees trees) {
 }
 
 Result<ModelPtr> load_rerank(const TensorFile& file, const ModelMap& components) {
-  SARTOR_ASSIGN(const auto config, load_config<RerankConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<RerankConfig>(file));
   SARTOR_ASSIGN(const auto eligible, file.get<ItemId>("eligible"));
   SARTOR_ASSIGN(ItemFacts facts, ItemFacts::load(file));
   SARTOR_ASSIGN(Trees trees, Trees::load(file));

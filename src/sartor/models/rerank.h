@@ -13,6 +13,8 @@
 namespace sartor {
 
 struct RerankConfig {
+  static constexpr std::string_view kFamily = "rerank";
+
   std::vector<BlendPart> parts;
   int candidates = 150;
   bool repeat = false;

@@ -12,8 +12,8 @@
 namespace sartor {
 
 template <HasFields T>
-void save_config(TensorFile& out, std::string_view family, const T& config) {
-  out.set_meta("family", std::string(family));
+void save_config(TensorFile& out, const T& config) {
+  out.set_meta("family", std::string(T::kFamily));
   out.set_meta("config", json_text(config_node(config)));
 }
 
@@ -22,11 +22,12 @@ Result<ConfigNode> saved_config(const TensorFile& file, std::string_view family)
 
 // Fails with `bad_data` if the file is of another family or its config cannot be read.
 template <HasFields T>
-Result<T> load_config(const TensorFile& file, std::string_view family) {
-  SARTOR_ASSIGN(const ConfigNode node, saved_config(file, family));
+Result<T> load_config(const TensorFile& file) {
+  SARTOR_ASSIGN(const ConfigNode node, saved_config(file, T::kFamily));
   T config;
   const Status read = read_config(node, config, "");
-  if (!read) return Error{ErrorCode::bad_data, fmt::format("{}: {}", family, read.error().message)};
+  if (!read)
+    return Error{ErrorCode::bad_data, fmt::format("{}: {}", T::kFamily, read.error().message)};
   return config;
 }
 
@@ -46,6 +47,11 @@ Status check_config(const T& config, std::string_view family) {
     }
   });
   return status;
+}
+
+template <HasFields T>
+Status check_config(const T& config) {
+  return check_config(config, T::kFamily);
 }
 
 }  // namespace sartor

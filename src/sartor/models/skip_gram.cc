@@ -20,7 +20,6 @@ namespace {
 
 using skip_gram::Rows;
 
-constexpr std::string_view kFamily = "item2vec";
 constexpr std::size_t kTogether = 8;  // blocks of a round
 constexpr std::size_t kMergers = 8;   // parts of the items that are merged at the same time
 constexpr std::size_t kPool = 512;    // negatives that the events of a block share, at most
@@ -142,7 +141,7 @@ struct Side {
   std::vector<Want> want;
 };
 
-struct Vectors {
+struct TwoSides {
   Side in;
   Side out;
 };
@@ -192,7 +191,7 @@ class Block {
 
   // Reads the events of block b, copies what they need, trains it, and leaves the changes.
   void train(const Sequences& sequences, const Plan& plan, std::size_t b, float rate,
-             const Item2vecConfig& config, Random random, const Vectors& vectors) {
+             const Item2vecConfig& config, Random random, const TwoSides& vectors) {
     clear();
     read(sequences, plan, b, random);
     const std::size_t inputs = items_.size();
@@ -209,12 +208,12 @@ class Block {
   }
 
   // For the items of one part: says what is wanted, adds the changes, and wants nothing any more.
-  void want(std::size_t part, Vectors& vectors) const {
+  void want(std::size_t part, TwoSides& vectors) const {
     for_part(part, vectors, [&](const Copies& copies, std::size_t place, Side& side, auto item) {
       side.want[item].add(kCurvature * rate_ * static_cast<float>(copies.steps[place]));
     });
   }
-  void add(std::size_t part, Vectors& vectors) const {
+  void add(std::size_t part, TwoSides& vectors) const {
     for_part(part, vectors, [&](const Copies& copies, std::size_t place, Side& side, auto item) {
       const float scale = side.want[item].scale();
       const float* change = copies.rows.row(place);
@@ -222,7 +221,7 @@ class Block {
       for (std::size_t k = 0; k < width_; ++k) row[k] += scale * change[k];
     });
   }
-  void forget(std::size_t part, Vectors& vectors) const {
+  void forget(std::size_t part, TwoSides& vectors) const {
     for_part(part, vectors,
              [](const Copies&, std::size_t, Side& side, auto item) { side.want[item] = {}; });
   }
@@ -231,7 +230,7 @@ class Block {
   static constexpr std::uint32_t kNowhere = 0xffffffff;
 
   template <class Visit>
-  void for_part(std::size_t part, Vectors& vectors, Visit&& visit) const {
+  void for_part(std::size_t part, TwoSides& vectors, Visit&& visit) const {
     for (const std::uint32_t place : part_[part]) {
       if (place < in_.steps.size()) visit(in_, place, vectors.in, items_[place]);
       visit(out_, place, vectors.out, items_[place]);
@@ -320,15 +319,15 @@ class Block {
 };
 
 // Adds what the blocks of a round have changed, for one part of the items.
-void merge(std::span<const Block> blocks, std::size_t part, Vectors& vectors) {
+void merge(std::span<const Block> blocks, std::size_t part, TwoSides& vectors) {
   for (const Block& block : blocks) block.want(part, vectors);
   for (const Block& block : blocks) block.add(part, vectors);
   for (const Block& block : blocks) block.forget(part, vectors);
 }
 
-Vectors first_vectors(const std::vector<double>& count, std::size_t width,
-                      const Item2vecConfig& config) {
-  Vectors vectors{Side(count.size(), width), Side(count.size(), width)};
+TwoSides first_vectors(const std::vector<double>& count, std::size_t width,
+                       const Item2vecConfig& config) {
+  TwoSides vectors{Side(count.size(), width), Side(count.size(), width)};
   Random random = Random::stream(config.seed, 2);
   for (std::size_t i = 0; i < count.size(); ++i) {
     if (count[i] == 0) continue;
@@ -341,7 +340,7 @@ Vectors first_vectors(const std::vector<double>& count, std::size_t width,
 
 Status train_epoch(const Sequences& sequences, const Plan& plan, const Item2vecConfig& config,
                    std::size_t epoch, const Resources& resources, std::vector<Block>& blocks,
-                   Vectors& vectors) {
+                   TwoSides& vectors) {
   const auto events = static_cast<double>(sequences.item.size());
   for (std::size_t first = 0; first < plan.blocks(); first += kTogether) {
     const std::size_t n = std::min(kTogether, plan.blocks() - first);
@@ -381,7 +380,7 @@ Result<Matrix<float>> without_padding(const Rows& rows, std::size_t items, std::
 
 Result<SkipGram> fit_skip_gram(const Sequences& sequences, const Item2vecConfig& config,
                                const Resources& resources) {
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_config(config));
   if (sequences.item.empty()) {
     return Error{ErrorCode::invalid_argument, "item2vec: no sequence holds an item"};
   }
@@ -390,7 +389,7 @@ Result<SkipGram> fit_skip_gram(const Sequences& sequences, const Item2vecConfig&
   const auto dimensions = static_cast<std::size_t>(config.dimensions);
   const std::size_t width = skip_gram::padded(dimensions);
   const Plan plan = make_plan(sequences, count, config);
-  Vectors vectors = first_vectors(count, width, config);
+  TwoSides vectors = first_vectors(count, width, config);
   std::vector<Block> blocks(kTogether, Block(sequences.items, width));
   for (std::size_t epoch = 0; epoch < static_cast<std::size_t>(config.epochs); ++epoch) {
     SARTOR_TRY(train_epoch(sequences, plan, config, epoch, resources, blocks, vectors));

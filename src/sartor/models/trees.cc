@@ -58,10 +58,10 @@ std::string parameters_of(const TreesConfig& config, std::size_t rows, int threa
 }
 
 // key -> value of one block of LightGBM's text.
-using Block = std::map<std::string, std::string, std::less<>>;
+using KeyValues = std::map<std::string, std::string, std::less<>>;
 
 template <class T>
-Result<std::vector<T>> numbers(const Block& block, std::string_view key) {
+Result<std::vector<T>> numbers(const KeyValues& block, std::string_view key) {
   std::vector<T> out;
   const auto found = block.find(key);
   if (found == block.end()) return out;
@@ -84,8 +84,8 @@ Result<std::vector<T>> numbers(const Block& block, std::string_view key) {
   return out;
 }
 
-std::vector<Block> blocks_of(const std::string& text) {
-  std::vector<Block> blocks(1);
+std::vector<KeyValues> blocks_of(const std::string& text) {
+  std::vector<KeyValues> blocks(1);
   std::size_t at = 0;
   while (at < text.size()) {
     std::size_t end = text.find('\n', at);
@@ -176,7 +176,7 @@ Result<Trees> Trees::load(const TensorFile& file) {
 }
 
 Result<Trees> Trees::parse(const std::string& text) {
-  const std::vector<Block> blocks = blocks_of(text);
+  const std::vector<KeyValues> blocks = blocks_of(text);
   SARTOR_ASSIGN(const auto last, numbers<int>(blocks.front(), "max_feature_idx"));
   if (last.size() != 1 || last[0] < 0)
     return Error{ErrorCode::bad_data, "trees: max_feature_idx is missing"};

@@ -10,7 +10,6 @@
 namespace sartor {
 namespace {
 
-constexpr std::string_view kFamily = "trend";
 constexpr double kLeastPrior = 0.1;
 constexpr double kMostPrior = 1e6;
 
@@ -58,7 +57,7 @@ class Trend final : public Model {
     scores_ = rises(counts_, config_);
   }
 
-  std::string_view family() const override { return kFamily; }
+  std::string_view family() const override { return TrendConfig::kFamily; }
 
   void score(const Query&, std::span<float> out) const override {
     std::copy(scores_.begin(), scores_.end(), out.begin());
@@ -71,7 +70,7 @@ class Trend final : public Model {
   }
 
   Status save(TensorFile& out) const override {
-    save_config(out, kFamily, config_);
+    save_config(out, config_);
     counts_.save(out);
     return {};
   }
@@ -91,14 +90,14 @@ class Trend final : public Model {
 
 Result<ModelPtr> fit_trend(const FitInput& input, const TrendConfig& config,
                            const Resources& resources) {
-  SARTOR_TRY(check_fit_input(input, kFamily));
-  SARTOR_TRY(check_config(config, kFamily));
+  SARTOR_TRY(check_fit_input(input, TrendConfig::kFamily));
+  SARTOR_TRY(check_config(config));
   SARTOR_ASSIGN(ItemCounts counts, item_counts(input, resources));
   return ModelPtr(std::make_shared<Trend>(std::move(counts), config));
 }
 
 Result<ModelPtr> load_trend(const TensorFile& file) {
-  SARTOR_ASSIGN(const auto config, load_config<TrendConfig>(file, kFamily));
+  SARTOR_ASSIGN(const auto config, load_config<TrendConfig>(file));
   SARTOR_ASSIGN(ItemCounts counts, ItemCounts::load(file));
   return ModelPtr(std::make_shared<Trend>(std::move(counts), config));
 }

@@ -8,6 +8,8 @@
 namespace sartor {
 
 struct TrendConfig {
+  static constexpr std::string_view kFamily = "trend";
+
   double half_life_days = 7;
   double baseline = 8;
   double prior = 0;

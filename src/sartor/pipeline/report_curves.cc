@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t kMostCurves = 24;
 constexpr std::size_t kMostTrials = 2000;
-constexpr double kWidth = 300;
-constexpr double kHeight = 96;
+constexpr double kCurveWidth = 300;
+constexpr double kCurveHeight = 96;
 constexpr double kTop = 14;
 constexpr double kBottom = 74;
 
@@ -49,7 +49,9 @@ Markup draw(const Curve& curve, std::size_t id) {
     high = std::max(high, best);
   }
   const double span = std::max(high - low, 1e-12);
-  const auto x = [&](double trial) { return 4 + (trial - first) / (last - first) * (kWidth - 8); };
+  const auto x = [&](double trial) {
+    return 4 + (trial - first) / (last - first) * (kCurveWidth - 8);
+  };
   const auto y = [&](double best) { return kBottom - (best - low) / span * (kBottom - kTop); };
   std::string path = fmt::format("M{:.1f} {:.1f}", x(first), y(points.front().second));
   double level = points.front().second;
@@ -69,10 +71,10 @@ Markup draw(const Curve& curve, std::size_t id) {
       "<text class=\"tick start\" x=\"4\" y=\"92\">trial {}</text><text class=\"tick end\" "
       "x=\"{}\" "
       "y=\"92\">{}</text></svg>",
-      id, id, kWidth, kHeight, kWidth, kHeight, id, shorten(curve.segment, 60), id,
-      significant(points.front().second), count(first), significant(points.back().second),
-      count(points.back().first), kBottom + 4, kWidth, Markup::trusted(path), count(first),
-      kWidth - 4, count(last));
+      id, id, kCurveWidth, kCurveHeight, kCurveWidth, kCurveHeight, id, shorten(curve.segment, 60),
+      id, significant(points.front().second), count(first), significant(points.back().second),
+      count(points.back().first), kBottom + 4, kCurveWidth, Markup::trusted(path), count(first),
+      kCurveWidth - 4, count(last));
 }
 
 Markup steps(const std::vector<Curve>& curves) {

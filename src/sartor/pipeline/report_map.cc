@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t kMostPoints = 2000;
 constexpr std::size_t kMostPanels = 24;
-constexpr double kWidth = 640;
-constexpr double kHeight = 440;
-constexpr double kMargin = 14;
+constexpr double kMapWidth = 640;
+constexpr double kMapHeight = 440;
+constexpr double kMapMargin = 14;
 constexpr int kShapes = 7;
 constexpr int kColours = 8;
 
@@ -30,11 +30,12 @@ struct Map {
   double high[2] = {-1e300, -1e300};
 
   double x(double value) const {
-    return kMargin + (value - low[0]) / std::max(high[0] - low[0], 1e-12) * (kWidth - 2 * kMargin);
+    return kMapMargin +
+           (value - low[0]) / std::max(high[0] - low[0], 1e-12) * (kMapWidth - 2 * kMapMargin);
   }
   double y(double value) const {
-    return kHeight - kMargin -
-           (value - low[1]) / std::max(high[1] - low[1], 1e-12) * (kHeight - 2 * kMargin);
+    return kMapHeight - kMapMargin -
+           (value - low[1]) / std::max(high[1] - low[1], 1e-12) * (kMapHeight - 2 * kMapMargin);
   }
 };
 
@@ -67,7 +68,7 @@ Markup drawing(const char* css, const std::string& id, std::string_view title,
   return html(
       "<svg class=\"{}\" role=\"img\" aria-labelledby=\"{}-t {}-d\" viewBox=\"0 0 {} {}\">"
       "<title id=\"{}-t\">{}</title><desc id=\"{}-d\">{}</desc>{}</svg>\n",
-      css, id, id, kWidth, kHeight, id, title, id, description, body);
+      css, id, id, kMapWidth, kMapHeight, id, title, id, description, body);
 }
 
 Markup all_users(const Report& report, const Map& map) {

@@ -10,10 +10,10 @@ namespace sartor::report {
 namespace {
 
 constexpr std::size_t kMostLeaves = 256;
-constexpr double kWidth = 640;
-constexpr double kHeight = 260;
-constexpr double kMargin = 12;
-constexpr double kLeaves = kHeight - 24;  // where their marks stand
+constexpr double kTreeWidth = 640;
+constexpr double kTreeHeight = 260;
+constexpr double kTreeMargin = 12;
+constexpr double kLeaves = kTreeHeight - 24;  // where their marks stand
 
 struct Node {
   std::string segment;  // of a leaf; of a branch if all its leaves are of one
@@ -61,8 +61,8 @@ std::optional<Tree> read_tree(const Json& json) {
 // Puts the leaves beside each other so that no branches cross, and each branch over its middle.
 void place(Tree& tree) {
   std::vector<std::size_t> open = {tree.nodes.size() - 1};
-  const double step = (kWidth - 2 * kMargin) / static_cast<double>(tree.leaves - 1);
-  for (double next = kMargin; !open.empty();) {
+  const double step = (kTreeWidth - 2 * kTreeMargin) / static_cast<double>(tree.leaves - 1);
+  for (double next = kTreeMargin; !open.empty();) {
     const std::size_t node = open.back();
     open.pop_back();
     if (node < tree.leaves) {
@@ -82,7 +82,7 @@ void place(Tree& tree) {
 Markup draw(const Report& report, const Tree& tree) {
   const double highest = std::max(tree.nodes.back().height, 1e-300);
   const auto y = [&](double height) {
-    return kLeaves - 8 - height / highest * (kLeaves - 8 - kMargin);
+    return kLeaves - 8 - height / highest * (kLeaves - 8 - kTreeMargin);
   };
   std::string path;
   for (std::size_t n = tree.leaves; n < tree.nodes.size(); ++n) {
@@ -104,7 +104,7 @@ Markup draw(const Report& report, const Tree& tree) {
       "<title id=\"tree-t\">How the segments were joined</title><desc id=\"tree-d\">Each mark is a "
       "group of users; the higher two branches meet, the less alike they are. The table below has "
       "the last steps.</desc><path class=\"zero\" d=\"{}\"/>{}</svg>\n",
-      kWidth, kHeight, Markup::trusted(path), marks);
+      kTreeWidth, kTreeHeight, Markup::trusted(path), marks);
 }
 
 // What a branch holds, in words.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "sartor/base/random.h"
+#include "sartor/segments/test_rows.h"
 
 namespace sartor {
 namespace {
@@ -21,12 +22,6 @@ Matrix<float> blobs(std::size_t n_blobs, std::size_t per_blob, std::size_t colum
       x(r, j) = static_cast<float>(centre + spread * random.normal());
     }
   }
-  return x;
-}
-
-Matrix<float> column(std::vector<float> values) {
-  Matrix<float> x(values.size(), 1);
-  x.values() = std::move(values);
   return x;
 }
 

@@ -24,7 +24,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kRowsPerBlock = 2048;
+constexpr std::size_t kAssignedPerBlock = 2048;
 constexpr std::uint32_t kNobody = std::numeric_limits<std::uint32_t>::max();
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {
@@ -75,7 +75,7 @@ class Lloyd {
   }
 
   Result<KMeans> run(int iterations, const Resources& resources) {
-    SARTOR_TRY(parallel_for(resources, x_.rows, kRowsPerBlock,
+    SARTOR_TRY(parallel_for(resources, x_.rows, kAssignedPerBlock,
                             [&](std::size_t begin, std::size_t end) -> Status {
                               for (std::size_t r = begin; r < end; ++r) norms_[r] = norm(x_.row(r));
                               return {};
@@ -134,10 +134,10 @@ class Lloyd {
   Result<bool> assign(const Resources& resources) {
     panels_.emplace(model_.centres.view());
     const Moves moves = this->moves();
-    std::vector<Change> changes((x_.rows + kRowsPerBlock - 1) / kRowsPerBlock);
-    SARTOR_TRY(parallel_for(resources, x_.rows, kRowsPerBlock,
+    std::vector<Change> changes((x_.rows + kAssignedPerBlock - 1) / kAssignedPerBlock);
+    SARTOR_TRY(parallel_for(resources, x_.rows, kAssignedPerBlock,
                             [&](std::size_t begin, std::size_t end) -> Status {
-                              assign_block(begin, end, moves, changes[begin / kRowsPerBlock]);
+                              assign_block(begin, end, moves, changes[begin / kAssignedPerBlock]);
                               return {};
                             }));
     bool changed = false;
@@ -213,7 +213,7 @@ class Lloyd {
   Result<std::vector<double>> own_distances(const Resources& resources) const {
     std::vector<double> squared(x_.rows);
     SARTOR_TRY(parallel_for(
-        resources, x_.rows, kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        resources, x_.rows, kAssignedPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
           for (std::size_t r = begin; r < end; ++r)
             squared[r] = squared_distance(x_.row(r), model_.centres.row(labels_[r]));
           return {};

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMostItems = 3;
 constexpr std::uint32_t kFewestUsers = 5;
 constexpr double kFewestShare = 0.02;
-constexpr double kWorthSaying = 0.1;  // standard deviations
+constexpr double kItemWorthSaying = 0.1;  // standard deviations
 
 // Users of each item: one row per segment, the last row all users.
 std::vector<std::vector<std::uint32_t>> count_users(const History& history,
@@ -42,7 +42,7 @@ std::vector<Contrast> strongest(const std::vector<std::uint32_t>& here, double s
     if (here[item] < kFewestUsers || here[item] < kFewestShare * size) continue;
     const double share = here[item] / size, all = everywhere[item] / n;
     const double sd = std::sqrt(all * (1 - all));
-    if (!(sd > 0) || (share - all) / sd < kWorthSaying) continue;
+    if (!(sd > 0) || (share - all) / sd < kItemWorthSaying) continue;
     found.push_back({"took", labels[item], share, all, (share - all) / sd});
   }
   std::stable_sort(found.begin(), found.end(),

@@ -8,18 +8,13 @@
 
 #include "sartor/base/random.h"
 #include "sartor/segments/profile_words.h"
+#include "sartor/segments/test_rows.h"
 
 namespace sartor {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-std::vector<std::uint32_t> all_rows(std::size_t n) {
-  std::vector<std::uint32_t> rows(n);
-  std::iota(rows.begin(), rows.end(), 0u);
-  return rows;
-}
 
 // 20 users, the first five loyal: many groups and sessions, seen lately, more of them German.
 Table customers() {

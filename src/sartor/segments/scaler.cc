@@ -12,7 +12,7 @@
 namespace sartor {
 namespace {
 
-constexpr std::size_t kMostWords = 10;
+constexpr std::size_t kMostCodes = 10;
 constexpr double kSkewed = 2;
 
 Result<const Column*> find_column(const Table& table, const std::string& name) {
@@ -120,7 +120,7 @@ void Scaler::add_words(const Column& column, std::span<const std::uint32_t> rows
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::size_t kept = 0;
   for (const auto& [count, word] : counts) {
-    if (count == 0 || count == rows.size() || kept == kMostWords) break;
+    if (count == 0 || count == rows.size() || kept == kMostCodes) break;
     parts_.push_back(
         {.column = column.name, .kind = Kind::word, .scale = std::numbers::sqrt2, .word = word});
     ++kept;

@@ -9,6 +9,7 @@
 #include "sartor/base/random.h"
 #include "sartor/segments/kmeans.h"
 #include "sartor/segments/stability.h"
+#include "sartor/segments/test_rows.h"
 
 namespace sartor {
 namespace {
@@ -37,12 +38,6 @@ Table features() {
                            .codes = {Column::kMissing, 0, 1, 1, 0, 1},
                            .words = {"DE", "UK"}});
   return table;
-}
-
-std::vector<std::uint32_t> all_rows(std::size_t n) {
-  std::vector<std::uint32_t> rows(n);
-  std::iota(rows.begin(), rows.end(), 0u);
-  return rows;
 }
 
 TEST(Segmentation, FirstRuleThatHoldsWinsAndMissingIsNotTrue) {

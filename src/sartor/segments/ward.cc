@@ -27,9 +27,9 @@ namespace sartor {
 namespace {
 
 constexpr std::size_t kNeighbours = 16;
-constexpr std::size_t kRoom = 3 * kNeighbours;        // candidates before the worst are dropped
-constexpr std::size_t kRowsPerBlock = 8 * kTileRows;  // that go through all clusters together
-constexpr std::size_t kPanelsPerChunk = 64;           // 64 dimensions: half a megabyte
+constexpr std::size_t kRoom = 3 * kNeighbours;         // candidates before the worst are dropped
+constexpr std::size_t kAskedPerBlock = 8 * kTileRows;  // that go through all clusters together
+constexpr std::size_t kPanelsPerChunk = 64;            // 64 dimensions: half a megabyte
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -75,14 +75,14 @@ std::vector<std::uint32_t> in_order(MatrixView<const float> x) {
   return order;
 }
 
-struct Leaves {
+struct DistinctRows {
   std::vector<std::uint32_t> row;  // the first of the equal ones
   std::vector<double> weight;
 };
 
 // Equal rows are merged at height 0 before anything else; what is left are distinct rows, in order.
-Leaves distinct_rows(MatrixView<const float> x, std::span<const double> weights,
-                     std::vector<Joined>& joined) {
+DistinctRows distinct_rows(MatrixView<const float> x, std::span<const double> weights,
+                           std::vector<Joined>& joined) {
   const auto order = in_order(x);
   std::vector<std::uint32_t> first(x.rows);
   std::vector<double> weight(x.rows, 0.0);
@@ -94,7 +94,7 @@ Leaves distinct_rows(MatrixView<const float> x, std::span<const double> weights,
     weight[first[row]] += weights.empty() ? 1.0 : weights[row];
     if (same) joined.push_back({first[row], row, 0.0});
   }
-  Leaves leaves;
+  DistinctRows leaves;
   for (std::uint32_t row = 0; row < x.rows; ++row) {
     if (first[row] != row) continue;
     leaves.row.push_back(row);
@@ -107,7 +107,7 @@ Leaves distinct_rows(MatrixView<const float> x, std::span<const double> weights,
 // far from everything, until the slots are packed anew.
 class Clusters {
  public:
-  Clusters(MatrixView<const float> x, const Leaves& leaves)
+  Clusters(MatrixView<const float> x, const DistinctRows& leaves)
       : columns_(x.columns),
         // Of the error of the float bound, relative to both norms: one rounding per dimension, of
         // the values themselves, and a few at the end.
@@ -209,7 +209,7 @@ class Clusters {
  private:
   // Around the mean, where inner products lose least, and scaled by a power of two so that no
   // square is too large for a float.
-  void copy_scaled(MatrixView<const float> x, const Leaves& leaves) {
+  void copy_scaled(MatrixView<const float> x, const DistinctRows& leaves) {
     std::vector<double> mean(columns_, 0.0);
     for (const std::uint32_t row : leaves.row) {
       for (std::size_t j = 0; j < columns_; ++j)
@@ -293,7 +293,7 @@ class Candidates {
 
 class Ward {
  public:
-  Ward(MatrixView<const float> x, const Leaves& leaves)
+  Ward(MatrixView<const float> x, const DistinctRows& leaves)
       : clusters_(x, leaves),
         rows_(leaves.row),
         near_(leaves.row.size()),
@@ -325,7 +325,7 @@ class Ward {
   // Neighbours and radius of the clusters in some slots.
   Status compare_with_all(const std::vector<std::uint32_t>& slots, const Resources& resources) {
     const std::size_t per_thread = (slots.size() / 8 + kTileRows) / kTileRows * kTileRows;
-    return parallel_for(resources, slots.size(), std::min(per_thread, kRowsPerBlock),
+    return parallel_for(resources, slots.size(), std::min(per_thread, kAskedPerBlock),
                         [&](std::size_t begin, std::size_t end) -> Status {
                           compare_block(std::span(slots).subspan(begin, end - begin));
                           return {};
@@ -535,7 +535,7 @@ Result<Dendrogram> fit_ward(MatrixView<const float> x, std::span<const double> w
                             const Resources& resources) {
   SARTOR_TRY(check(x, weights));
   std::vector<Joined> joined;
-  const Leaves leaves = distinct_rows(x, weights, joined);
+  const DistinctRows leaves = distinct_rows(x, weights, joined);
   SARTOR_TRY(Ward(x, leaves).run(joined, resources));
   return in_linkage_order(x.rows, weights, std::move(joined));
 }

@@ -6,17 +6,12 @@
 #include <map>
 
 #include "sartor/base/random.h"
+#include "sartor/segments/test_rows.h"
 
 namespace sartor {
 namespace {
 
 using ::testing::ElementsAre;
-
-Matrix<float> column(std::vector<float> values) {
-  Matrix<float> x(values.size(), 1);
-  x.values() = std::move(values);
-  return x;
-}
 
 // The rows of tests/reference/ward.py.
 Matrix<float> reference_rows(std::size_t rows) {

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint32_t kUsers = 40;
 constexpr std::uint32_t kPerTaste = 6;
-const Time kAsOf = 100 * kDay;
+const Time kBundleTime = 100 * kDay;
 
 Dataset shop() {
   std::vector<std::string> users;
@@ -51,7 +51,7 @@ Dataset shop() {
       add(u, item, (40 + 10 * i) * kDay + u);
     }
   }
-  add(0, data.items.find("late"), kAsOf + kDay);
+  add(0, data.items.find("late"), kBundleTime + kDay);
   data.item_attributes = {.rows = items.size(), .columns = {{.name = "text", .is_text = true}}};
   Column& text = data.item_attributes.columns[0];
   text.words = {"Green <tea>"};
@@ -98,9 +98,9 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   SARTOR_ASSIGN(StagedFolder staged, StagedFolder::make(folder));
   const Dataset data = shop();
   const InteractionLog log = interaction_log(data);
-  const History history(log, kAsOf);
+  const History history(log, kBundleTime);
   SARTOR_ASSIGN(const FeatureSpace space, feature_space(data, {}));
-  const Table features = user_features(data, events_by_user(data), space, kAsOf, {});
+  const Table features = user_features(data, events_by_user(data), space, kBundleTime, {});
   std::vector<std::uint32_t> rows(features.rows);
   for (std::uint32_t r = 0; r < rows.size(); ++r) rows[r] = r;
   const SegmentationConfig config{.name = "test",

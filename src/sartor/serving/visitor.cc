@@ -10,7 +10,7 @@
 namespace sartor {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 
 // A column of `rows` times the same value; a text that is no number is missing among numbers.
 Column constant(const std::string& name, bool is_text, const std::string& value, std::size_t rows) {
@@ -59,8 +59,8 @@ Events events_of(const Bundle& bundle, const std::vector<Interaction>& history,
     events.weight.push_back(interaction.weight);
   }
   events.type.assign(n, type_of_history(bundle.space));
-  events.value.assign(n, kMissing);
-  events.dwell_seconds.assign(n, static_cast<float>(kMissing));
+  events.value.assign(n, kNoNumber);
+  events.dwell_seconds.assign(n, static_cast<float>(kNoNumber));
   events.group.assign(n, Column::kMissing);
   for (const Column& key : bundle.space.context) {
     const auto given = context.find(key.name);

@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view kPrefix = "sartor_";
+constexpr std::string_view kKeyPrefix = "sartor_";
 constexpr std::size_t kIdBytes = 6;
 constexpr std::size_t kSecretBytes = 32;
 constexpr std::chrono::seconds kFresh{1};
@@ -51,10 +51,6 @@ std::string keyed_hash(const std::string& secret, std::string_view text) {
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), sum.data(), &size);
   return hex(sum.data(), size);
-}
-
-Error io_error(const std::string& path, const char* doing) {
-  return {ErrorCode::io, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(errno))};
 }
 
 // The secret's text, "" if there is none yet.
@@ -111,8 +107,8 @@ Status check_scopes(const std::vector<std::string>& scopes) {
 
 // "abc" of "sartor_abc_…"; "" if it is no such text.
 std::string_view id_in(std::string_view text) {
-  if (!text.starts_with(kPrefix)) return {};
-  text.remove_prefix(kPrefix.size());
+  if (!text.starts_with(kKeyPrefix)) return {};
+  text.remove_prefix(kKeyPrefix.size());
   const std::size_t end = text.find('_');
   return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
 }
@@ -141,7 +137,7 @@ class ApiKeys::Impl {
     SARTOR_ASSIGN(const std::string own, secret(true));
     SARTOR_ASSIGN(const std::string id, random_hex(kIdBytes));
     SARTOR_ASSIGN(const std::string rest, random_hex(kSecretBytes));
-    std::string key = fmt::format("{}{}_{}", kPrefix, id, rest);
+    std::string key = fmt::format("{}{}_{}", kKeyPrefix, id, rest);
     SARTOR_TRY(state_.put_key({id, name, scopes, keyed_hash(own, key), now, std::nullopt}));
     return key;
   }

@@ -24,14 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPart = ".part-";
 
-Error io_error(const std::string& path, const char* doing, const std::string& reason) {
-  return {ErrorCode::io, fmt::format("{}: cannot {}: {}", path, doing, reason)};
-}
-
-Error io_error(const std::string& path, const char* doing) {
-  return io_error(path, doing, std::strerror(errno));
-}
-
 fs::path folder_above(const std::string& path) {
   const fs::path above = fs::path(path).parent_path();
   return above.empty() ? fs::path(".") : above;

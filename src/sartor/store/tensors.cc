@@ -28,7 +28,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are little-endian on disk");
 
-constexpr std::size_t kPrefix = 8;                  // bytes of the header's length
+constexpr std::size_t kLengthBytes = 8;             // bytes of the header's length
 constexpr std::size_t kAlign = 64;                  // of the first tensor in the file
 constexpr std::uint64_t kMostHeader = 100'000'000;  // the format's own limit
 constexpr const char* kMetadata = "__metadata__";
@@ -186,17 +186,17 @@ struct Header {
 };
 
 Result<Header> read_header(std::string_view file) {
-  if (file.size() < kPrefix) {
+  if (file.size() < kLengthBytes) {
     return broken(fmt::format("{} bytes is too short for a safetensors file", file.size()));
   }
   std::uint64_t length = 0;
-  std::memcpy(&length, file.data(), kPrefix);
-  if (length > kMostHeader || length > file.size() - kPrefix) {
+  std::memcpy(&length, file.data(), kLengthBytes);
+  if (length > kMostHeader || length > file.size() - kLengthBytes) {
     return broken(fmt::format("the header claims {} bytes in a file of {}", length, file.size()));
   }
   Header header;
-  header.data_begin = kPrefix + static_cast<std::size_t>(length);
-  const std::string_view text = file.substr(kPrefix, static_cast<std::size_t>(length));
+  header.data_begin = kLengthBytes + static_cast<std::size_t>(length);
+  const std::string_view text = file.substr(kLengthBytes, static_cast<std::size_t>(length));
   const Json json = parse_json(text);
   if (!json.is_object()) return broken("the header is not a JSON object");
   for (const auto& [name, value] : json.items()) {
@@ -340,9 +340,9 @@ std::vector<std::string_view> TensorFile::pieces(std::string& header) const {
     begin = end;
   }
   std::string text = json_text(json);
-  text.resize((kPrefix + text.size() + kAlign - 1) / kAlign * kAlign - kPrefix, ' ');
+  text.resize((kLengthBytes + text.size() + kAlign - 1) / kAlign * kAlign - kLengthBytes, ' ');
   const std::uint64_t length = text.size();
-  header.assign(reinterpret_cast<const char*>(&length), kPrefix);
+  header.assign(reinterpret_cast<const char*>(&length), kLengthBytes);
   header += text;
   std::vector<std::string_view> out{header};
   for (const Entry* entry : order) {

@@ -42,8 +42,8 @@ struct Pair {
 };
 
 // "user", "user_id", "UserId", …
-bool is_user_heading(std::string word) {
-  for (char& c : word) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+bool is_user_heading(const std::string& heading) {
+  const std::string word = lower_case(heading);
   return word.starts_with("user") && word.find_first_of("0123456789") == std::string::npos;
 }
 

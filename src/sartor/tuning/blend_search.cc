@@ -31,7 +31,7 @@ std::vector<ScorePool::Term> terms_of(std::span<const Slot> slots, const BlendPo
 }
 
 constexpr int kStepsEachWay = 4;
-constexpr std::size_t kCasesPerBlock = 256;
+constexpr std::size_t kScoredPerBlock = 256;
 
 // The weights to try for a slot: its present one times reach^(-1 … 1); where it has none, parts of
 // the largest. Ascending. 0 is not among them.
@@ -130,12 +130,12 @@ class CoordinateAscent {
     rest.weight[s] = 0;
     const auto base = terms_of(slots_, rest);
     const std::size_t n = variants.size() * weights.size();
-    const std::size_t blocks = (cases_.size() + kCasesPerBlock - 1) / kCasesPerBlock;
+    const std::size_t blocks = (cases_.size() + kScoredPerBlock - 1) / kScoredPerBlock;
     std::vector<double> sums(blocks * n, 0.0);
-    SARTOR_TRY(parallel_for(resources_, cases_.size(), kCasesPerBlock,
+    SARTOR_TRY(parallel_for(resources_, cases_.size(), kScoredPerBlock,
                             [&](std::size_t begin, std::size_t end) -> Status {
                               ScorePool::Scratch scratch;
-                              const std::span<double> out(sums.data() + begin / kCasesPerBlock * n,
+                              const std::span<double> out(sums.data() + begin / kScoredPerBlock * n,
                                                           n);
                               for (std::size_t i = begin; i < end; ++i) {
                                 cases_[i].pool->add_along(cases_[i].c, base, variants, weights,
@@ -167,14 +167,15 @@ std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<cons
   const auto terms = terms_of(slots, point);
   std::vector<double> values(cases.size());
   const Resources uncancelled{.threads = resources.threads};
-  const Status status = parallel_for(
-      uncancelled, cases.size(), kCasesPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
-        ScorePool::Scratch scratch;
-        for (std::size_t i = begin; i < end; ++i) {
-          values[i] = cases[i].pool->value(cases[i].c, terms, metric, scratch);
-        }
-        return {};
-      });
+  const Status status =
+      parallel_for(uncancelled, cases.size(), kScoredPerBlock,
+                   [&](std::size_t begin, std::size_t end) -> Status {
+                     ScorePool::Scratch scratch;
+                     for (std::size_t i = begin; i < end; ++i) {
+                       values[i] = cases[i].pool->value(cases[i].c, terms, metric, scratch);
+                     }
+                     return {};
+                   });
   assert(status.has_value());
   static_cast<void>(status);
   return values;

@@ -14,7 +14,7 @@ constexpr int kHalvings = 10;            // of a step, before we give up
 constexpr double kArmijo = 1e-4;         // share of the promised decrease that is enough
 constexpr double kSmallDecrease = 1e-7;  // relative; the end
 
-struct Pair {
+struct Correction {
   Vector step, change;
   double product;  // step . change > 0
 };
@@ -27,7 +27,7 @@ double dot(const Vector& a, const Vector& b) {
 
 // -H g by the two-loop recursion; held coordinates stay.
 Vector direction_of(const Vector& gradient, const std::vector<bool>& held,
-                    const std::deque<Pair>& pairs) {
+                    const std::deque<Correction>& pairs) {
   Vector q = gradient;
   for (std::size_t i = 0; i < q.size(); ++i)
     if (held[i]) q[i] = 0;
@@ -77,7 +77,7 @@ BoxMinimum minimise_in_box(const SmoothFunction& f, std::span<const double> star
   Vector x(n), gradient(n), next(n), next_gradient(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = std::clamp(start[i], low[i], high[i]);
   double value = f(x, gradient);
-  std::deque<Pair> pairs;
+  std::deque<Correction> pairs;
   for (int t = 0; t < iterations && std::isfinite(value); ++t) {
     const auto held = held_by_bounds(x, gradient, low, high);
     Vector direction = direction_of(gradient, held, pairs);
@@ -99,7 +99,7 @@ BoxMinimum minimise_in_box(const SmoothFunction& f, std::span<const double> star
       found = next_value <= value + kArmijo * promised && promised < 0;
     }
     if (!found) break;
-    Pair pair{next, next_gradient, 0};
+    Correction pair{next, next_gradient, 0};
     for (std::size_t i = 0; i < n; ++i) {
       pair.step[i] -= x[i];
       pair.change[i] -= gradient[i];

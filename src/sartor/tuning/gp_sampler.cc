@@ -92,7 +92,7 @@ Promise promise_of(const GpModel& model, const GpPrediction& p) {
           gain.by_deviation / p.deviation + noise * p.deviation / (total * total * total * share)};
 }
 
-struct Candidate {
+struct Suggested {
   Point point;
   Vector x;  // its coordinates
   double promise = 0;
@@ -121,9 +121,9 @@ class GpSampler final : public Sampler {
 
   std::size_t first_points() const { return std::max<std::size_t>(6, 2 * space_.size()); }
   Vector coordinates(std::span<const double> point) const;
-  Candidate candidate_at(Vector shares, const GpModel& model) const;
+  Suggested candidate_at(Vector shares, const GpModel& model) const;
   Vector random_shares(std::size_t number, std::span<const Vector> leaders, Random& random) const;
-  Candidate climbed(const Candidate& from, const GpModel& model) const;
+  Suggested climbed(const Suggested& from, const GpModel& model) const;
   Data data_of(std::span<const Trial> history, View view) const;
   const GpParameters& parameters_for(std::span<const Trial> history, View view);
 
@@ -173,8 +173,8 @@ const GpParameters& GpSampler::parameters_for(std::span<const Trial> history, Vi
   return fit.parameters;
 }
 
-Candidate GpSampler::candidate_at(Vector shares, const GpModel& model) const {
-  Candidate out{.point = space_.point_at(shares)};
+Suggested GpSampler::candidate_at(Vector shares, const GpModel& model) const {
+  Suggested out{.point = space_.point_at(shares)};
   out.x = coordinates(out.point);
   out.promise = promise_of(model, model.predict(out.x)).value;
   return out;
@@ -202,7 +202,7 @@ Vector GpSampler::random_shares(std::size_t number, std::span<const Vector> lead
 }
 
 // Up the slope of the promise in all numbers that exist; whole numbers are rounded at the end.
-Candidate GpSampler::climbed(const Candidate& from, const GpModel& model) const {
+Suggested GpSampler::climbed(const Suggested& from, const GpModel& model) const {
   const std::size_t d = from.x.size();
   Vector low(d, 0.0), high(d, 1.0), by_mean(d), by_deviation(d);
   for (std::size_t j = 0; j < d; ++j)
@@ -228,10 +228,10 @@ Point GpSampler::suggest(std::span<const Trial> history) {
   for (std::size_t i = 0; i < std::min(kLeaders, data.x.rows()); ++i)
     leaders.emplace_back(data.x.row(i).begin(), data.x.row(i).end());
   Random random = Random::stream(seed_, history.size());
-  std::vector<Candidate> candidates;
+  std::vector<Suggested> candidates;
   for (std::size_t c = 0; c < kAnywhere + kNear; ++c)
     candidates.push_back(candidate_at(random_shares(c, leaders, random), model));
-  const auto better = [](const Candidate& a, const Candidate& b) { return a.promise > b.promise; };
+  const auto better = [](const Suggested& a, const Suggested& b) { return a.promise > b.promise; };
   std::partial_sort(candidates.begin(), candidates.begin() + kClimbs, candidates.end(), better);
   candidates.resize(kClimbs);
   for (std::size_t c = 0; c < kClimbs; ++c) candidates.push_back(climbed(candidates[c], model));
