@@ -9,7 +9,7 @@ run 0 sartor run two -q --threads 2 $quick
 same one/bundles/current/ two/bundles/current/
 
 # Killed again and again, a run goes on behind its last finished step.
-for wait in 1 2 3 4; do
+for wait in 0.6 1.2 1.8; do
   "$SARTOR" run killed -q --threads 2 $quick >/dev/null 2>&1 &
   pid=$!
   sleep $wait
@@ -25,7 +25,7 @@ run 0 sartor run two -q --seed 7 $quick
 
 # A re-ranker that loses on validate (one split on one feature) is left out, and the report says why.
 small_shop loser
-run 0 sartor run loser -q --threads 2 --json $quick --set models.trees.rounds=1 --set models.trees.leaves=2 --set models.trees.feature_share=0.05
+run 0 sartor run loser -q --threads 2 --json $quick --set data.min_item_events=1 --set models.trees.rounds=1 --set models.trees.leaves=2 --set models.trees.feature_share=0.05
 check "'rerank' not in j['general']['parameters'] and j['general']['family'] == 'blend'"
 run 0 sartor report loser -o loser.html
 has "not better than the blend" loser.html

@@ -11,7 +11,8 @@
 #   check EXPRESSION [FILE] expects such an expression to be true
 #   same FILE FILE          equal bytes (or equal trees)
 #   example NAME            prints examples/NAME's folder
-#   small_shop FOLDER [N]   the Online Retail example with every Nth customer (fourth), ready to be run
+#   small_shop FOLDER [N]   the Online Retail example with every Nth customer (fourth) and what they
+#                           buy at least 20 times, ready to be run
 #   skip WHY                ends the story as skipped
 set -uo pipefail
 
@@ -55,6 +56,7 @@ small_shop() {
   mkdir -p "$1" && cp "$source_dir/examples/online-retail"/* "$1"
   sed -i "s/'^\[0-9\]')\"/'^[0-9]') AND CustomerID % ${2:-4} = 0\"/" "$1/sartor.toml"
   grep -q "% ${2:-4} = 0" "$1/sartor.toml" || fail "the example's keep has changed"
+  printf '\n[data]\nmin_item_events = 20\n' >> "$1/sartor.toml"
 }
 
 json() {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "sartor/base/random.h"
+#include "sartor/base/test_place.h"
 
 namespace sartor {
 namespace {
@@ -32,7 +33,8 @@ TEST(Hierarchy, FindsPlantedCornersAndTheirNumber) {
 }
 
 TEST(Hierarchy, ManyRowsAreGroupedFirst) {
-  const auto x = corners(5, 30'000, 1);
+  constexpr std::size_t kRows = kSanitized ? 6'000 : 30'000;
+  const auto x = corners(5, kRows, 1);
   const HierarchyConfig config{.low = 2, .high = 9, .most_leaves = 5000};
   const auto one = fit_hierarchy(x.view(), config, {.threads = 1});
   const auto four = fit_hierarchy(x.view(), config, {.threads = 4});
@@ -40,7 +42,7 @@ TEST(Hierarchy, ManyRowsAreGroupedFirst) {
   ASSERT_EQ(one->centres.rows(), 5u);
   EXPECT_LE(one->tree.leaves(), 2000u);
   EXPECT_GT(one->tree.leaves(), 1000u);
-  EXPECT_EQ(one->tree.merges.back().weight, 30'000);
+  EXPECT_EQ(one->tree.merges.back().weight, kRows);
   EXPECT_EQ(one->agreement, 1);
   for (std::size_t r = 0; r < x.rows(); ++r) ASSERT_EQ(one->labels[r], one->labels[r % 5]);
   EXPECT_EQ(one->centres.values(), four->centres.values());

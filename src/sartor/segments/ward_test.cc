@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sartor/base/random.h"
+#include "sartor/base/test_place.h"
 #include "sartor/segments/test_rows.h"
 
 namespace sartor {
@@ -152,7 +153,8 @@ TEST(Ward, AWeightIsThatManyRows) {
 // Blobs far from the middle are where bounds in float say nothing; many equal distances are where
 // nearest neighbours run in circles.
 TEST(Ward, IsTheDefinitionOnRowsOfManyKinds) {
-  Matrix<float> far(150, 3), grid(144, 2), few(120, 2), line(100, 1);
+  constexpr std::size_t kRows = kSanitized ? 70 : 150;
+  Matrix<float> far(kRows, 3), grid(144, 2), few(120, 2), line(kRows / 2, 1);
   Random random(5);
   for (std::size_t r = 0; r < far.rows(); ++r) {
     for (std::size_t j = 0; j < 3; ++j)
@@ -163,9 +165,9 @@ TEST(Ward, IsTheDefinitionOnRowsOfManyKinds) {
       few(r, j) = static_cast<float>(random.below(4)) + 1e-3f * static_cast<float>(random.below(2));
   }
   for (std::size_t r = 0; r < line.rows(); ++r) line(r, 0) = static_cast<float>(std::pow(1.2, r));
-  std::vector<double> weights(150);
+  std::vector<double> weights(kRows);
   for (double& weight : weights) weight = 1 + static_cast<double>(random.below(50));
-  const Matrix<float> plain = noise(200, 20, 1), weighted = noise(150, 4, 2);
+  const Matrix<float> plain = noise(kRows + 9, 20, 1), weighted = noise(kRows, 4, 2);
   for (const Matrix<float>& x : {plain, far, line}) {
     const auto tree = fit_ward(x.view(), {}, {.threads = 2});
     ASSERT_TRUE(tree) << tree.error().message;

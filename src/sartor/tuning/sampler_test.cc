@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "sartor/base/test_place.h"
 #include "sartor/tuning/parzen.h"
 #include "sartor/tuning/samplers.h"
 
@@ -107,7 +108,7 @@ TEST(Samplers, LearnFromConditionalAndCategoricalParameters) {
   const SearchSpace space = mixed_space();
   for (const std::string name : {"auto", "gp", "tpe"}) {
     double sum = 0, random = 0;
-    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    for (std::uint64_t seed = 1; seed <= (kSanitized ? 1 : 5); ++seed) {
       sum += best_of(searched(*made(name, space, seed), mixed_loss, 60));
       random += best_of(searched(*made("random", space, seed), mixed_loss, 60));
     }
