@@ -38,7 +38,7 @@ format:  ## clang-format everything
 
 lint:  ## clang-tidy on what changed since origin/main; ALL=1 for everything
 	@tools/setup.sh lint
-	@$(MAKE) build/release/build.ninja
+	@$(MAKE) build/dev/build.ninja
 	@tools/lint.sh $(if $(ALL),--all)
 
 clean:  ## remove what was built; fetched dependencies stay

@@ -11,6 +11,9 @@
 
 namespace sartor {
 
+// The folder of the source, which `sartor demo` copies its example from.
+extern const char* const kSourceDir;
+
 // Exit codes, as `sartor --help` says them.
 enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kBadData = 3, kNothingToDo = 99 };
 

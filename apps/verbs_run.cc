@@ -167,7 +167,7 @@ int verb_demo(CommonFlags flags) {
   for (const char* name : {"sartor.toml", "invoices.parquet"}) {
     const fs::path target = fs::path(flags.workspace) / name;
     if (fs::exists(target)) continue;
-    fs::copy_file(fs::path(SARTOR_EXAMPLES) / "online-retail" / name, target, error);
+    fs::copy_file(fs::path(kSourceDir) / "examples/online-retail" / name, target, error);
     if (error)
       return fail({ErrorCode::io, fmt::format("{}: cannot copy the demo's data here: {}",
                                               target.string(), error.message())});

@@ -13,7 +13,7 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # The compiler is gcc: clang may not know all of its warnings.
-printf '%s\n' "$files" | xargs -P "$(nproc)" -n 1 clang-tidy-14 -p build/release --quiet \
+printf '%s\n' "$files" | xargs -P "$(nproc)" -n 1 clang-tidy-14 -p build/dev --quiet \
   --extra-arg=-Wno-unknown-warning-option >"$log" 2>/dev/null || true
 # clang 14 lacks parts of C++20 that gcc 12 has (a lambda that captures a structured binding, a
 # vector of a pair of an incomplete type): what it cannot compile is gcc's to judge.
