@@ -7,7 +7,6 @@
 #include <set>
 
 #include "sartor/evaluation/beyond_accuracy.h"
-#include "sartor/evaluation/gate.h"
 #include "sartor/models/decay.h"
 
 namespace sartor {
@@ -16,15 +15,6 @@ namespace {
 using Models = std::vector<std::shared_ptr<const Model>>;
 
 constexpr std::size_t kCoverageAt = 10;
-
-Lead lead_of(const Evaluation& general, const Evaluation& alone, const Cases& cases,
-             const Metric& metric) {
-  const ArmComparison compared =
-      compare_arms(per_user(cases, alone.of(metric)), per_user(cases, general.of(metric)));
-  Lead lead{compared.difference, compared.low, compared.high};
-  if (!std::isfinite(lead.low) || !std::isfinite(lead.high)) lead.low = lead.high = lead.difference;
-  return lead;
-}
 
 // The blend of fitted variants, one per weight.
 Result<ModelPtr> blend_of(const Models& models, const BlendPoint& point, const History& history) {
@@ -406,7 +396,7 @@ class Walk {
     }
     if (origin == Origin::test) {
       result_.general_on_test = with_weights(general_.terms, weights);
-      SARTOR_TRY(judge_components(stop, models, weights, general));
+      SARTOR_TRY(judge_components(stop, models, weights));
       SARTOR_ASSIGN(general_beyond_, beyond(stop, general));
     }
     if (!general_.has_fixed_weights()) {
@@ -424,14 +414,13 @@ class Walk {
     return judged;
   }
 
-  Status judge_components(Stop& stop, const Models& models, const BlendPoint& weights,
-                          const Evaluation& general) {
+  Status judge_components(Stop& stop, const Models& models, const BlendPoint& weights) {
     for (std::size_t s = 0; s < models.size(); ++s) {
       SARTOR_ASSIGN(const Evaluation alone, stop.judge(*models[s], stop.view().cases));
       ComponentScore score{.variant = general_.terms[s].variant, .weight = weights.weight[s]};
       for (const Metric& metric : alone.metrics)
         score.test[metric.name()] = mean_over_users(stop.view().cases, alone.of(metric));
-      score.lead = lead_of(general, alone, stop.view().cases, metric_);
+      score.of_user = per_user(stop.view().cases, alone.of(metric_));
       SARTOR_ASSIGN(score.beyond, beyond(stop, alone));
       result_.components.push_back(std::move(score));
       stop.done();

@@ -45,25 +45,11 @@ struct JudgedWindow {
   std::string general_beyond;   // beyond_accuracy_json of general; on test only
 };
 
-// General's mean less a component's on test, user by user, with its 95% interval; the gate's
-// metric.
-struct Lead {
-  double difference = 0;
-  double low = 0;  // equal to `difference` where no two users differ
-  double high = 0;
-
-  static constexpr auto fields() {
-    return std::make_tuple(Field{"difference", &Lead::difference, "of the means"},
-                           Field{"low", &Lead::low, "of its interval"},
-                           Field{"high", &Lead::high, "of its interval"});
-  }
-};
-
 struct ComponentScore {
   VariantSpec variant;
   double weight = 0;                   // in the general blend that served test
   std::map<std::string, double> test;  // metric -> mean, of the component alone
-  Lead lead;                           // of general over it
+  std::vector<double> of_user;         // the gate's metric on test, of each user of that window
   std::string beyond;                  // beyond_accuracy_json, likewise
 };
 

@@ -106,13 +106,14 @@ Result<Json> save_backtest(const Backtest& backtest, const std::vector<ItemId>& 
   Json json = Json::object();
   for (const NamedWindow& named : kJudged)
     json[named.name] = add_window(file, named.name, backtest.*named.window);
+  for (const ComponentScore& score : backtest.components)
+    file.add<double>("component." + score.variant.slot, score.of_user);
   SARTOR_TRY(file.write(tensors));
   json["components"] = Json::array();
   for (const ComponentScore& score : backtest.components) {
     json["components"].push_back({{"variant", config_json(score.variant)},
                                   {"weight", score.weight},
                                   {"test", score.test},
-                                  {"lead", config_json(score.lead)},
                                   {"beyond", score.beyond}});
   }
   json["general_on_test"] = terms_json(backtest.general_on_test);
@@ -138,7 +139,8 @@ Result<Backtest> load_backtest(const Json& json, const std::string& tensors) {
                              .test = score.at("test").get<std::map<std::string, double>>(),
                              .beyond = score.at("beyond").get<std::string>()};
     SARTOR_TRY(read_config(node_from_json(score.at("variant")), component.variant, "variant"));
-    SARTOR_TRY(read_config(node_from_json(score.at("lead")), component.lead, "lead"));
+    SARTOR_ASSIGN(const auto of_user, file.get<double>("component." + component.variant.slot));
+    component.of_user.assign(of_user.begin(), of_user.end());
     backtest.components.push_back(std::move(component));
   }
   SARTOR_ASSIGN(backtest.general_on_test, terms_from(json.at("general_on_test")));

@@ -215,6 +215,37 @@ Markup budget(const Report& report) {
   return table.done();
 }
 
+// The component, the re-ranker left aside, that is best by itself; "" if there is none.
+std::string best_alone(const Json& components) {
+  std::string best;
+  for (const std::string& name : keys_of(components)) {
+    if (name == "rerank" || !number(components, name, "test")) continue;
+    if (best.empty() || *number(components, name, "test") > *number(components, best, "test"))
+      best = name;
+  }
+  return best;
+}
+
+// Where general is strong and where it is not: by the segments of every segmentation.
+Markup by_segment(const Report& report) {
+  const Json& segments = at(report.summary, "general", "by_segment");
+  if (!segments.is_array() || segments.empty()) return {};
+  Table table("The general model by segment: " + report.metric + " on test");
+  table.column("Segmentation", Table::Kind::text).column("Segment", Table::Kind::text);
+  table.column("Users").column("General").column("Best component", Table::Kind::text);
+  table.column("Lead over it, 95 %").column("Over popularity, 95 %");
+  for (const Json& one : segments) {
+    const Json& components = at(one, "components");
+    const std::string best = best_alone(components);
+    table.row({text(words(one, "segmentation")), text(words(one, "name")),
+               text(count(number(one, "users"))), text(significant(number(one, "test"))),
+               text(best.empty() ? "" : best + " " + significant(number(components, best, "test"))),
+               text(best.empty() ? "" : lead_words(at(components, best, "lead"))),
+               text(lead_words(at(components, "popularity", "lead")))});
+  }
+  return folded("The general model by segment", table.done());
+}
+
 // The blend, the re-ranker and mixtures of both, as judged on validate.
 Markup general_candidates(const Report& report) {
   const Json& tried = at(report.details, "general", "tried");
@@ -268,8 +299,8 @@ Markup importance(const Report& report) {
 
 Markup general_section(const Report& report) {
   return section("general", "The general model",
-                 components_table(report) + general_candidates(report) + left_out(report) +
-                     importance(report) +
+                 components_table(report) + general_candidates(report) + by_segment(report) +
+                     left_out(report) + importance(report) +
                      folded("All metrics in all windows", metrics_table(report)) +
                      beyond_accuracy(report));
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/fields_json.h"
+#include "sartor/pipeline/leads.h"
 #include "sartor/stats/paired.h"
 
 namespace sartor {
@@ -78,6 +79,10 @@ Json beyond_json(const RunFacts& facts) {
   return json;
 }
 
+Json lead_of(const RunFacts& facts, const ComponentScore& score) {
+  return lead_json(facts.backtest->test.general.at(facts.config->gate.metric), score.of_user);
+}
+
 Json general_json(const RunFacts& facts) {
   Json parameters = Json::object();
   for (const Term& term : facts.backtest->general_on_test) {
@@ -86,9 +91,8 @@ Json general_json(const RunFacts& facts) {
     parameters[term.variant.slot] = std::move(one);
   }
   Json components = Json::object();
-  for (const ComponentScore& score : facts.backtest->components) {
-    components[score.variant.slot] = {{"test", score.test}, {"lead", config_json(score.lead)}};
-  }
+  for (const ComponentScore& score : facts.backtest->components)
+    components[score.variant.slot] = {{"test", score.test}, {"lead", lead_of(facts, score)}};
   return {{"family", general_family(facts.backtest->general_on_test)},
           {"parameters", parameters},
           {"metrics",
@@ -96,6 +100,7 @@ Json general_json(const RunFacts& facts) {
             {"confirm", general_metrics(facts, Origin::confirm, facts.backtest->confirm)},
             {"test", general_metrics(facts, Origin::test, facts.backtest->test)}}},
           {"components", components},
+          {"by_segment", leads_by_segment(facts)},
           {"beyond_accuracy", beyond_json(facts)}};
 }
 
@@ -194,7 +199,7 @@ Json components_detail(const RunFacts& facts) {
                           {"parameters", score.variant.label()},
                           {"weight", score.weight},
                           {"test", score.test},
-                          {"lead", config_json(score.lead)}});
+                          {"lead", lead_of(facts, score)}});
   }
   return components;
 }
