@@ -1,6 +1,7 @@
 #include "sartor/live/traffic.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "sartor/live/breaker_stats.h"
@@ -63,7 +64,8 @@ Json SegmentTraffic::to_json() const {
     days.push_back(Json::array({day.day, day.impressions, day.clicks, day.squares}));
   }
   Json users = Json::array();
-  for (const auto& [user, clicks] : users_) users.push_back(Json::array({user, clicks}));
+  const std::map<std::uint64_t, std::uint32_t> sorted(users_.begin(), users_.end());
+  for (const auto& [user, clicks] : sorted) users.push_back(Json::array({user, clicks}));
   return {{"first", first_}, {"days", days}, {"users", users}};
 }
 
