@@ -163,7 +163,9 @@ Status Switchboard::operate(const std::string& segment, Time now,
   advance(now);
   const auto lane = lanes_.find(segment);
   if (lane == lanes_.end()) {
-    return Error{ErrorCode::not_found, fmt::format("no segment '{}' has a breaker", segment)};
+    return Error{
+        ErrorCode::not_found,
+        fmt::format("no list was shown to a segment '{}' with a model of its own", segment)};
   }
   note(segment, lane->second, (lane->second.breaker.*order)(now_));
   return {};
