@@ -65,6 +65,17 @@ Result<std::vector<std::optional<std::string>>> users_of(const RecommendFlags& f
   return users;
 }
 
+GuardOptions guard_options(const ServeConfig& config) {
+  return {.switchboard = {.holdback_least = config.holdback_least,
+                          .holdback_most = config.holdback_most,
+                          .latency_limit = config.latency_limit_ms * (kSecond / 1000),
+                          .timeout = config.timeout_ms * (kSecond / 1000),
+                          .attribution = static_cast<Time>(config.attribution_hours *
+                                                           static_cast<double>(kHour))},
+          .keep_exposures = config.exposure_days * kDay,
+          .clock = {}};
+}
+
 }  // namespace
 
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
@@ -107,7 +118,7 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                               .threads = flags.threads > 0 ? flags.threads : config.threads,
                               .stop_on_signals = true};
   auto server =
-      serve_workspace(workspace_of(flags), *bundle, options, SARTOR_VERSION,
+      serve_workspace(workspace_of(flags), *bundle, options, guard_options(config), SARTOR_VERSION,
                       [](const std::string& note) { fmt::print(stderr, "warning: {}\n", note); });
   if (!server) return fail(server.error());
   fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",

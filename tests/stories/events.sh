@@ -11,7 +11,8 @@ read_events="j['data']['events'] + j['data']['removed']['rare_item']"
 events=$(json "$read_events")
 
 serve() {
-  "$SARTOR" serve . --port 0 > served.txt 2>served.err &
+  : > served.txt  # what the server before said is not to be read
+  "$SARTOR" serve . --port 0 --set serve.holdback_least=0 --set serve.holdback_most=0 > served.txt 2>served.err &
   server=$!
   for _ in $(seq 100); do grep -q 'at http' served.txt && break; sleep 0.1; done
   url=$(grep -o 'http://[0-9.:]*' served.txt | head -n 1)

@@ -8,6 +8,7 @@
 
 #include "sartor/base/files.h"
 #include "sartor/base/text.h"
+#include "sartor/http/breaker_api.h"
 #include "sartor/http/events.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
@@ -58,16 +59,14 @@ RecommendRequest request_of_body(const Json& body) {
   return request;
 }
 
-HttpResponse recommend(const Recommender& recommender, HttpMetrics& metrics,
-                       const RecommendRequest& request) {
-  const auto answer = recommender.recommend(request);
-  if (!answer) return problem_of(answer.error());
-  if (answer->fallback) metrics.fell_back(*answer->fallback);
-  const std::string exposure = random_id();
-  return json_response(answer_json(*answer, &exposure));
+HttpResponse recommend(const Recommender& recommender, const std::shared_ptr<LiveGuard>& guard,
+                       HttpMetrics& metrics, const RecommendRequest& request) {
+  const auto answer = answer_list(recommender, guard.get(), request, metrics);
+  return answer ? json_response(*answer) : problem_of(answer.error());
 }
 
 void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
+                         const std::shared_ptr<LiveGuard>& guard,
                          const std::shared_ptr<HttpMetrics>& metrics) {
   routes.push_back(
       {.method = "GET",
@@ -84,8 +83,8 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                        .is_map = true}},
        .response = "Recommendations",
        .scope = "recommend",
-       .handler = [recommender, metrics](const Call& call) {
-         return recommend(*recommender, *metrics, request_of_query(call));
+       .handler = [recommender, guard, metrics](const Call& call) {
+         return recommend(*recommender, guard, *metrics, request_of_query(call));
        }});
   routes.push_back({.method = "POST",
                     .pattern = "/v1/recommendations",
@@ -93,12 +92,13 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                     .body = "RecommendRequest",
                     .response = "Recommendations",
                     .scope = "recommend",
-                    .handler = [recommender, metrics](const Call& call) {
-                      return recommend(*recommender, *metrics, request_of_body(*call.body));
+                    .handler = [recommender, guard, metrics](const Call& call) {
+                      return recommend(*recommender, guard, *metrics, request_of_body(*call.body));
                     }});
 }
 
-void add_facts(std::vector<Route>& routes, const Shared& recommender) {
+void add_facts(std::vector<Route>& routes, const Shared& recommender,
+               const std::shared_ptr<LiveGuard>& guard) {
   routes.push_back({.method = "GET",
                     .pattern = "/v1/similar-items",
                     .summary = "What people take who take an item",
@@ -116,8 +116,9 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .summary = "The segments, in the order of their rules, and who serves each",
                     .response = "Segments",
                     .scope = "recommend",
-                    .handler = [recommender](const Call&) {
-                      return json_response(segments_json(recommender->info()));
+                    .handler = [recommender, guard](const Call&) {
+                      return json_response(
+                          segments_with_breakers(recommender->info(), guard.get()));
                     }});
   routes.push_back({.method = "GET",
                     .pattern = "/v1/users/{id}",
@@ -269,10 +270,16 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recomm
                                        std::shared_ptr<HttpMetrics> metrics,
                                        const ApiParts& parts) {
   std::vector<Route> routes;
-  add_recommendations(routes, recommender, metrics);
+  add_recommendations(routes, recommender, parts.guard, metrics);
   add_events(routes, parts.intake, metrics);
-  add_facts(routes, recommender);
+  add_facts(routes, recommender, parts.guard);
+  add_breakers(routes, parts.guard);
   add_pages(routes, recommender);
+  if (parts.guard != nullptr) {
+    metrics->add_source([recommender, guard = parts.guard] {
+      return breaker_metrics(recommender->info(), *guard);
+    });
+  }
   Gate gate;
   if (parts.keys != nullptr) {
     gate = [keys = parts.keys](const Route& route, const HttpRequest& request) {
@@ -290,7 +297,8 @@ Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& 
 }
 
 Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
-                                   const ServerOptions& options, const std::string& version,
+                                   const ServerOptions& options, const GuardOptions& guard,
+                                   const std::string& version,
                                    const std::function<void(const std::string&)>& tell) {
   SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
   SARTOR_ASSIGN(const auto known, keys.list());
@@ -303,6 +311,8 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, recommender);
   SARTOR_TRY(parts.intake->open());
   for (const std::string& note : parts.intake->notes()) tell(note);
+  SARTOR_ASSIGN(parts.guard, open_guard(workspace, guard, recommender, *parts.intake));
+  for (const std::string& note : parts.guard->notes()) tell(note);
   return start(recommender, own, version, parts);
 }
 

@@ -10,6 +10,7 @@
 #include "sartor/http/intake.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
+#include "sartor/live/live_guard.h"
 #include "sartor/serving/service.h"
 #include "sartor/store/api_keys.h"
 
@@ -19,6 +20,7 @@ namespace sartor {
 struct ApiParts {
   std::shared_ptr<Intake> intake;       // null: events are 503
   std::shared_ptr<const ApiKeys> keys;  // null: nobody is asked for one
+  std::shared_ptr<LiveGuard> guard;     // null: no holdback, no breakers, no exposures
 };
 
 // Every route of the server. `version` is the program's.
@@ -31,11 +33,12 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recomm
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
                                 const std::string& version);
 
-// The same, with what the workspace knows: its API keys, asked for if there ever was one, and its
-// event log. `tell` hears what had to be mended, and what cannot be done. Fails likewise, and as
-// ApiKeys::open and Intake::open do.
+// The same, with what the workspace knows: its API keys, asked for if there ever was one, its event
+// log, and its breakers. `tell` hears what had to be mended, and what cannot be done. Fails
+// likewise, and as ApiKeys::open, Intake::open and LiveGuard::open do.
 Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
-                                   const ServerOptions& options, const std::string& version,
+                                   const ServerOptions& options, const GuardOptions& guard,
+                                   const std::string& version,
                                    const std::function<void(const std::string&)>& tell);
 
 // A value of a context as text; true, false and numbers may stand for one.

@@ -39,9 +39,10 @@ constexpr const char* kSchemas = R"json({
     "segment": {"type": "string"},
     "route": {"type": "string", "description": "what made the list: general, or the segment's own"},
     "model_version": {"type": "string"},
-    "arm": {"type": ["string", "null"], "description": "arm of a running experiment"},
-    "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed"],
-                 "description": "why general answered where the segment's own was meant"}
+    "arm": {"type": ["string", "null"], "enum": [null, "model", "holdback"],
+            "description": "who is compared: the segment's own model, or those on general today"},
+    "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed", "model_empty", "breaker_open", "general_failed"],
+                 "description": "why another than the segment's own model answered"}
   }},
 "Events": {
   "type": "object", "additionalProperties": false, "required": ["events"],
@@ -98,13 +99,57 @@ constexpr const char* kSchemas = R"json({
     "model_version": {"type": "string"},
     "segments": {"type": "array", "items": {
       "type": "object", "additionalProperties": false,
-      "required": ["name", "route", "model", "users", "unavailable"],
+      "required": ["name", "route", "model", "users", "unavailable", "breaker"],
       "properties": {
         "name": {"type": "string"},
         "route": {"type": "string"},
         "model": {"type": "string"},
         "users": {"type": "integer", "description": "of the bundle's own users"},
-        "unavailable": {"type": ["string", "null"], "description": "why its model cannot be used"}
+        "unavailable": {"type": ["string", "null"], "description": "why its model cannot be used"},
+        "breaker": {"type": ["object", "null"], "description": "a Breaker; null where it is on general anyway"}
+      }}}
+  }},
+"Breaker": {
+  "type": "object", "additionalProperties": false,
+  "required": ["state", "since", "until", "trips", "holdback", "impressions_per_day",
+               "sees_only_collapses", "m", "l", "phi"],
+  "properties": {
+    "state": {"type": "string", "enum": ["closed", "open", "probing", "latched"]},
+    "since": {"type": ["string", "null"]},
+    "until": {"type": ["string", "null"], "description": "when an open one begins to probe"},
+    "trips": {"type": "integer", "description": "of this version, since an operator closed it"},
+    "holdback": {"type": "number", "description": "share of today's users on general"},
+    "impressions_per_day": {"type": ["number", "null"], "description": "of the last week's whole days"},
+    "sees_only_collapses": {"type": "boolean", "description": "too few lists a day for more"},
+    "m": {"type": "number", "description": "evidence of a collapse; trips at 72000"},
+    "l": {"type": "number", "description": "evidence of recovery while probing; closes at ln 20"},
+    "phi": {"type": "number", "description": "how much clicks cluster on users"}
+  }},
+"BreakerOrder": {
+  "type": "object", "additionalProperties": false, "required": ["state"],
+  "properties": {
+    "state": {"type": "string", "enum": ["closed", "latched"],
+              "description": "back to the model; or on general until told otherwise"}
+  }},
+"Alerts": {
+  "type": "object", "additionalProperties": false, "required": ["alerts"],
+  "properties": {
+    "alerts": {"type": "array", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["number", "time", "segment", "model_version", "from", "to", "rule", "trips",
+                   "until", "evidence"],
+      "properties": {
+        "number": {"type": "integer"},
+        "time": {"type": "string"},
+        "segment": {"type": "string"},
+        "model_version": {"type": "string"},
+        "from": {"type": "string"},
+        "to": {"type": "string"},
+        "rule": {"type": "string", "enum": ["collapse", "failures", "latency", "wait_over", "recovered",
+                                            "new_version", "operator"]},
+        "trips": {"type": "integer"},
+        "until": {"type": ["string", "null"]},
+        "evidence": {"type": "object"}
       }}}
   }},
 "User": {

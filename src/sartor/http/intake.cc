@@ -36,6 +36,7 @@ Result<std::vector<std::uint64_t>> Intake::take(std::vector<LiveEvent> events) {
   }
   // They are on disk: whatever this says, they were taken.
   (void)recommender_->learn(fresh);
+  if (told_ && !fresh.empty()) told_(fresh);
   return numbers;
 }
 

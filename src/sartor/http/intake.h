@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,9 @@ class Intake {
   // are on disk and count. Fails with `io`: none is acknowledged.
   Result<std::vector<std::uint64_t>> take(std::vector<LiveEvent> events);
 
+  // `told` hears of all new events that were taken, when they count. To be called before take().
+  void tell(std::function<void(std::span<const StoredEvent>)> told) { told_ = std::move(told); }
+
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -39,6 +44,7 @@ class Intake {
   const std::string folder_;
   const std::shared_ptr<Recommender> recommender_;
   std::vector<std::string> notes_;
+  std::function<void(std::span<const StoredEvent>)> told_;
   std::mutex mutex_;  // of store_'s making
   std::unique_ptr<EventStore> store_;
 };

@@ -13,16 +13,6 @@ std::string family(const char* name, const char* type, const char* help) {
   return fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
 }
 
-// A label's value, with the three characters escaped that the format reserves.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c == '\n' ? std::string("\\n") : std::string(1, c);
-  }
-  return out + "\"";
-}
-
 std::string known_method(const std::string& method) {
   for (const char* known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
     if (method == known) return method;
@@ -31,6 +21,20 @@ std::string known_method(const std::string& method) {
 }
 
 }  // namespace
+
+std::string label_value(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return out + "\"";
+}
+
+void HttpMetrics::add_source(std::function<std::string()> source) {
+  const std::lock_guard lock(mutex_);
+  sources_.push_back(std::move(source));
+}
 
 void HttpMetrics::observe(const std::string& route, const std::string& method, int status,
                           double seconds) {
@@ -68,7 +72,7 @@ std::string HttpMetrics::text() const {
   out += family("sartor_fallbacks_total", "counter",
                 "Answers of the general model where a segment's own was meant.");
   for (const auto& [reason, count] : fallbacks_) {
-    out += fmt::format("sartor_fallbacks_total{{reason={}}} {}\n", quoted(reason), count);
+    out += fmt::format("sartor_fallbacks_total{{reason={}}} {}\n", label_value(reason), count);
   }
   out += family("sartor_http_refused_total", "counter", "Requests refused before any route.");
   for (const auto& [status, count] : refused_) {
@@ -81,21 +85,24 @@ std::string HttpMetrics::text() const {
     for (std::size_t b = 0; b <= kBounds.size(); ++b) {
       total += latency.counts[b];
       out += fmt::format("sartor_http_request_seconds_bucket{{route={},le=\"{}\"}} {}\n",
-                         quoted(route), b < kBounds.size() ? shortest(kBounds[b]) : "+Inf", total);
+                         label_value(route), b < kBounds.size() ? shortest(kBounds[b]) : "+Inf",
+                         total);
     }
-    out += fmt::format("sartor_http_request_seconds_sum{{route={}}} {}\n", quoted(route),
+    out += fmt::format("sartor_http_request_seconds_sum{{route={}}} {}\n", label_value(route),
                        shortest(latency.sum));
-    out += fmt::format("sartor_http_request_seconds_count{{route={}}} {}\n", quoted(route), total);
+    out += fmt::format("sartor_http_request_seconds_count{{route={}}} {}\n", label_value(route),
+                       total);
   }
   out += family("sartor_http_requests_total", "counter", "Requests answered, by route and status.");
   for (const auto& [key, count] : requests_) {
     const auto& [route, method, status] = key;
     out += fmt::format("sartor_http_requests_total{{route={},method=\"{}\",status=\"{}\"}} {}\n",
-                       quoted(route), method, status, count);
+                       label_value(route), method, status, count);
   }
   out += family("sartor_uptime_seconds", "gauge", "Since the server started.");
   const std::chrono::duration<double> up = std::chrono::steady_clock::now() - started_;
   out += fmt::format("sartor_uptime_seconds {:.3f}\n", up.count());
+  for (const auto& source : sources_) out += source();
   return out;
 }
 

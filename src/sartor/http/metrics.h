@@ -6,10 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace sartor {
 
@@ -25,7 +27,10 @@ class HttpMetrics {
   // Events of one batch.
   void events(std::size_t accepted, std::size_t duplicates, std::size_t rejected);
 
-  // Families sorted by name, lines by label.
+  // `source` makes families of its own, whose text stands behind the others.
+  void add_source(std::function<std::string()> source);
+
+  // Families sorted by name, lines by label; then what the sources say.
   std::string text() const;
 
  private:
@@ -42,7 +47,11 @@ class HttpMetrics {
   std::map<int, std::uint64_t> refused_;
   std::map<std::string, std::uint64_t> fallbacks_;
   std::map<std::string, std::uint64_t> events_;  // by outcome
+  std::vector<std::function<std::string()>> sources_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
+
+// A label's value in quotes, with the three characters escaped that the format reserves.
+std::string label_value(const std::string& text);
 
 }  // namespace sartor

@@ -63,6 +63,11 @@ class DurableLog::Impl {
     SARTOR_TRY(drop_files(files));
     for (std::size_t i = 0; i < files.size(); ++i) {
       if (i == 0) next_ = std::min(files[0], options_.first);
+      if (i + 1 < files.size() && files[i + 1] <= options_.read_from) {
+        if (files[i] != next_) return missing(log_file_name(folder_, files[i]), files[i]);
+        next_ = files[i + 1];
+        continue;
+      }
       SARTOR_TRY(read_file_of(files[i], i + 1 == files.size(), visit));
     }
     if (next_ < options_.first) return missing(folder_, options_.first);

@@ -20,6 +20,7 @@ struct DurableLogOptions {
   std::size_t commit_bytes = 8 << 20;   // records waiting for one sync, about
   std::size_t keys = 2'000'000;         // how many of the latest keys are told again, at least
   std::uint64_t first = 1;              // records before it are kept elsewhere; files of these go
+  std::uint64_t read_from = 1;          // files that end before it stay, but are not read
 };
 
 struct NewRecord {
@@ -33,10 +34,10 @@ inline constexpr std::uint64_t kDuplicate = 0;
 class DurableLog {
  public:
   // Makes the folder if it is missing, and reads it: `visit` sees every record from options.first
-  // on, `known` adds keys of earlier ones (it is handed a function that takes them, oldest first).
-  // A torn tail of the last file is cut off, kept beside as `<file>.torn`, and told in notes().
-  // Fails with `bad_data`, naming file and offset, if anything else is not whole; with `config`
-  // if another process has the log open; with `io`.
+  // on (but not those of files that are not read), `known` adds keys of earlier ones (it is handed
+  // a function that takes them, oldest first). A torn tail of the last file is cut off, kept beside
+  // as `<file>.torn`, and told in notes(). Fails with `bad_data`, naming file and offset, if
+  // anything else is not whole; with `config` if another process has the log open; with `io`.
   using KeySource = std::function<Status(const std::function<void(std::string_view)>&)>;
   static Result<std::unique_ptr<DurableLog>> open(const std::string& folder,
                                                   const DurableLogOptions& options,

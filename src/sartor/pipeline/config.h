@@ -37,13 +37,31 @@ struct ServeConfig {
   int port = 8080;
   std::string host = "127.0.0.1";
   int threads = 2;
+  double attribution_hours = 24;
+  double holdback_least = 0.05;
+  double holdback_most = 0.20;
+  int latency_limit_ms = 100;
+  int timeout_ms = 1000;
+  int exposure_days = 90;
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"port", &ServeConfig::port, 0, 65535, Scale::fixed,
               "where to listen; 0 takes a free one and says which"},
         Field{"host", &ServeConfig::host, "address; any but loopback needs a key"},
-        Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"});
+        Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"},
+        Field{"attribution_hours", &ServeConfig::attribution_hours, 0.1, 168, Scale::fixed,
+              "how long after a list an event may still be tied to it"},
+        Field{"holdback_least", &ServeConfig::holdback_least, 0, 0.5, Scale::fixed,
+              "share of a segment's users on general, drawn anew every day, at least"},
+        Field{"holdback_most", &ServeConfig::holdback_most, 0, 0.5, Scale::fixed,
+              "and at most; between the two, as many as make 1000 lists a day; both 0: nobody"},
+        Field{"latency_limit_ms", &ServeConfig::latency_limit_ms, 1, 60000, Scale::fixed,
+              "of a segment's model for one list; p95 over it for five minutes trips the breaker"},
+        Field{"timeout_ms", &ServeConfig::timeout_ms, 1, 60000, Scale::fixed,
+              "of a segment's model for one list; longer is a failure"},
+        Field{"exposure_days", &ServeConfig::exposure_days, 1, 36500, Scale::fixed,
+              "how long the log of exposures is kept"});
   }
 };
 

@@ -81,6 +81,7 @@ Status read_segments(const Json& routes, const Loaded& loaded, Bundle& bundle) {
   const auto found = loaded.models.find(general);
   if (found == loaded.models.end()) return bad(absence(loaded, general));
   bundle.general = found->second;
+  bundle.info.general = general;
   const auto& names = bundle.segmentation.names();
   for (const std::string& name : names) bundle.info.segments.push_back({name, "general", general});
   bundle.segment_models.assign(names.size(), bundle.general);
@@ -117,6 +118,19 @@ void find_similar(Bundle& bundle) {
   }
 }
 
+// Who takes an item several times counts once.
+void count_takers(Bundle& bundle) {
+  const std::size_t users = bundle.catalogue.users().size();
+  bundle.takers.assign(bundle.catalogue.items().size(), 0);
+  std::vector<std::uint32_t> counted_for(bundle.takers.size(), Vocabulary::kNone);
+  for (std::uint32_t user = 0; user < users; ++user) {
+    for (const Interaction& taken : bundle.catalogue.history_of(UserId{user})) {
+      const std::size_t item = taken.item.index();
+      if (std::exchange(counted_for[item], user) != user) ++bundle.takers[item];
+    }
+  }
+}
+
 Status read_parts(const std::string& folder, Bundle& bundle) {
   SARTOR_ASSIGN(bundle.catalogue,
                 Catalogue::open(folder + "/users.safetensors", folder + "/items.safetensors"));
@@ -134,6 +148,7 @@ Status read_parts(const std::string& folder, Bundle& bundle) {
   SARTOR_TRY(read_segments(routes, loaded, bundle));
   bundle.models = std::move(loaded.models);
   find_similar(bundle);
+  count_takers(bundle);
   return count_users(bundle);
 }
 

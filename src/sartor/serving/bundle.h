@@ -30,6 +30,7 @@ struct Bundle {
   ModelPtr general;
   std::vector<ModelPtr> segment_models;     // per segment; null where it cannot be used
   std::vector<std::uint32_t> user_segment;  // per user of the catalogue
+  std::vector<float> takers;                // users who took an item, per item: the last resort
   std::string similar_name;                 // the component that knows similar items, "" if none
   ModelPtr similar;
 };

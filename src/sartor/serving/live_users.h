@@ -48,6 +48,11 @@ class LiveUsers {
   // Takes events in; they count as soon as this returns. Fails as LiveSignal::weights.
   Status learn(std::span<const StoredEvent> events);
 
+  // As LiveSignal::weights.
+  Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const {
+    return signal_.weights(events);
+  }
+
   // A copy of what is known of the user; nothing if that is nothing.
   std::unique_ptr<const LiveHistory> of(const std::string& user) const;
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <set>
@@ -58,27 +59,61 @@ std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
   return allowed;
 }
 
-// Whether the model gave a finite score to every item that may be listed.
-bool scores_of(const Model& model, const Query& query, std::span<const ItemId> allowed,
-               std::vector<float>& scores) {
-  model.score(query, scores);
-  return std::all_of(allowed.begin(), allowed.end(),
-                     [&](ItemId item) { return std::isfinite(scores[item.index()]); });
+// What one model said. `empty`: nothing of what may be listed is anything it would list.
+enum class Scored { well, failed, empty };
+
+Scored scores_of(const Model& model, const Query& query, std::span<const ItemId> allowed,
+                 std::vector<float>& scores) {
+  try {
+    model.score(query, scores);
+  } catch (const std::exception&) {
+    return Scored::failed;
+  }
+  const auto all = [&](auto&& holds) {
+    return std::all_of(allowed.begin(), allowed.end(),
+                       [&](ItemId item) { return holds(scores[item.index()]); });
+  };
+  if (!all([](float score) { return std::isfinite(score); })) return Scored::failed;
+  const bool empty = !allowed.empty() && all([](float score) { return !(score > kNotEligible); });
+  return empty ? Scored::empty : Scored::well;
 }
 
-// Scores by the segment's model, or by general with the reason in answer.fallback.
-void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
-           std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
-  const ModelPtr& model = bundle.segment_models[visitor.segment];
+// By the segment's own model, if `choose` wants it; false, with the reason in answer.fallback where
+// that is not the holdback, if general is to answer.
+bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segment,
+                  std::span<const ItemId> allowed, const ChooseArm& choose,
+                  std::vector<float>& scores, RecommendAnswer& answer) {
+  const ModelPtr& model = bundle.segment_models[segment];
   if (model == nullptr) {
     answer.fallback = "model_unavailable";
-  } else if (!scores_of(*model, query, allowed, scores) && model != bundle.general) {
-    answer.fallback = "model_failed";
+    return false;
   }
-  if (!answer.fallback) return;
+  if (model == bundle.general) return false;
+  const ArmChoice choice = choose ? choose(answer.segment) : ArmChoice{};
+  answer.arm = choice.arm;
+  if (choice.general) {
+    if (choice.breaker_open) answer.fallback = "breaker_open";
+    return false;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const Scored scored = scores_of(*model, query, allowed, scores);
+  const auto took = std::chrono::steady_clock::now() - begin;
+  answer.model = {.failed = scored != Scored::well,
+                  .took = std::chrono::duration_cast<std::chrono::microseconds>(took).count()};
+  if (scored == Scored::well) return true;
+  answer.fallback = scored == Scored::failed ? "model_failed" : "model_empty";
+  return false;
+}
+
+void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
+           const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
+  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
+  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) return;
   answer.route = "general";
-  bundle.general->score(query, scores);
+  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) return;
+  answer.route = "popularity";
+  answer.fallback = "general_failed";
+  scores = bundle.takers;
 }
 
 // Exceptions (no memory, most likely) end here.
@@ -97,7 +132,7 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
 }
 
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
-                                    const RecommendRequest& request) {
+                                    const RecommendRequest& request, const ChooseArm& choose) {
   SARTOR_TRY(check(request));
   SARTOR_ASSIGN(const Visitor visitor,
                 visitor_of(bundle, request, since(live, request.user).get()));
@@ -109,7 +144,7 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
 
   const auto allowed = allowed_items(bundle, visitor, request.exclude);
   std::vector<float> scores(bundle.catalogue.items().size());
-  score(bundle, visitor, allowed, scores, answer);
+  score(bundle, visitor, allowed, choose, scores, answer);
   std::vector<ItemId> best;
   top_k(scores, allowed, static_cast<std::size_t>(request.k), best);
   std::erase_if(best, [&](ItemId item) { return !(scores[item.index()] > kNotEligible); });
@@ -200,8 +235,13 @@ Status Recommender::learn(std::span<const StoredEvent> events) {
   return guarded<void>([&] { return live_->learn(events); });
 }
 
-Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request) const {
-  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request); });
+Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request,
+                                               const ChooseArm& choose) const {
+  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request, choose); });
+}
+
+Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> events) const {
+  return guarded<std::vector<float>>([&] { return live_->weigh(events); });
 }
 
 Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k) const {

@@ -13,6 +13,7 @@
 //   embedding.safetensors  Embedding::save, only if the segmentation looks at embedding.N
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
 #include "sartor/live/event.h"
+#include "sartor/live/switchboard.h"
 
 namespace sartor {
 
@@ -53,10 +55,18 @@ struct RecommendAnswer {
   std::string segment;
   std::string route;
   std::string model_version;
-  // Why the general model answered where another was meant: "model_unavailable" (it could not be
-  // loaded; see SegmentInfo) or "model_failed" (it gave scores that are no numbers).
+  // Why another than the one meant answered, general if it can: "model_unavailable" (it could not
+  // be loaded; see SegmentInfo), "model_failed" (it threw, or gave scores that are no numbers),
+  // "model_empty" (it would list nothing), "breaker_open", or "general_failed": then popularity
+  // did.
   std::optional<std::string> fallback;
+  Arm arm = Arm::none;                 // none where the segment is on general anyway
+  std::optional<ModelAnswer> model{};  // what the segment's own model did, if it was asked
 };
+
+// Who answers, asked once the segment is known and found to have a model of its own that can be
+// used. Called from any thread.
+using ChooseArm = std::function<ArmChoice(const std::string& segment)>;
 
 struct SimilarAnswer {
   std::string item;
@@ -83,6 +93,7 @@ struct BundleInfo {
   std::size_t items = 0;
   std::size_t eligible_items = 0;
   std::uint64_t events_next = 1;      // the first event of the workspace's log that is not in it
+  std::string general;                // the name of the general model
   std::vector<SegmentInfo> segments;  // in the segmentation's order
   std::vector<std::pair<std::string, std::string>> models;  // name, family
 };
@@ -113,9 +124,14 @@ class Recommender {
 
   // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
   // those of the history that counts; the best first, equal scores by ascending item id. Unknown
-  // ids in history and exclude are ignored. Fails with `invalid_argument` only where k or the lists
-  // are out of range.
-  Result<RecommendAnswer> recommend(const RecommendRequest& request) const;
+  // ids in history and exclude are ignored. Without `choose` everybody is answered by their
+  // segment's model, if it can. Fails with `invalid_argument` only where k or the lists are out of
+  // range.
+  Result<RecommendAnswer> recommend(const RecommendRequest& request,
+                                    const ChooseArm& choose = {}) const;
+
+  // How much each event counts as a success, 0: it is none. Fails as learn().
+  Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const;
 
   // What people take who take `item`. Fails with `not_found` if the item is unknown, or the bundle
   // has no model that knows.

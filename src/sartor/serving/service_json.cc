@@ -25,7 +25,7 @@ Json answer_json(const RecommendAnswer& answer, const std::string* exposure) {
   json["segment"] = answer.segment;
   json["route"] = answer.route;
   json["model_version"] = answer.model_version;
-  json["arm"] = nullptr;
+  json["arm"] = text_or_null(arm_name(answer.arm));
   json["fallback"] = answer.fallback ? Json(*answer.fallback) : Json(nullptr);
   return json;
 }

@@ -10,7 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "sartor/base/files.h"
 #include "sartor/base/test_place.h"
+#include "sartor/models/blend.h"
+#include "sartor/models/registry.h"
 #include "sartor/serving/test_bundle.h"
 #include "sartor/serving/visitor.h"
 
@@ -159,6 +162,102 @@ TEST_F(Serving, AModelThatCannotBeLoadedFallsBackToo) {
   EXPECT_EQ(answer.route, "general");
   EXPECT_EQ(answer.fallback, "model_unavailable");
   EXPECT_THAT(shop->info().segments[1].unavailable, HasSubstr("weights.safetensors"));
+}
+
+// From here on item_knn gives scores that are no numbers.
+void poison_item_knn(const StagedFolder& folder) {
+  const std::string name = "models/item_knn/weights.safetensors";
+  auto bytes = read_file(folder.path() + "/" + name);
+  ASSERT_TRUE(bytes);
+  std::string similarities;
+  {
+    const auto file = TensorFile::map(folder.path() + "/" + name);
+    ASSERT_TRUE(file);
+    const auto part = file->find("similarities")->bytes;
+    similarities.assign(reinterpret_cast<const char*>(part.data()), part.size());
+  }
+  bytes->replace(bytes->find(similarities), similarities.size(), similarities.size(), '\xff');
+  ASSERT_TRUE(folder.add(name, *bytes));
+}
+
+TEST_F(Serving, AModelWhoseScoresAreNoNumbersFallsBackToGeneral) {
+  const auto shop = open({.change = poison_item_knn, .change_routes = [](Json& routes) {
+                            routes["segments"][1]["model"] = "item_knn";
+                          }});
+  const auto answer = ask(shop, {.user = "002", .k = 5});
+  EXPECT_EQ(answer.segment, "loyal");
+  EXPECT_EQ(answer.route, "general");
+  EXPECT_EQ(answer.fallback, "model_failed");
+  ASSERT_TRUE(answer.model);
+  EXPECT_TRUE(answer.model->failed);
+  EXPECT_EQ(answer.items.size(), 5u);
+}
+
+// Six even users of forty lack each tea, and six odd ones each coffee; twenty take from each.
+TEST_F(Serving, WhereGeneralFailsTooPopularityAnswers) {
+  const auto shop = open({.change = poison_item_knn, .change_routes = [](Json& routes) {
+                            routes["general"] = "item_knn";
+                            routes["segments"][1]["model"] = "item_knn";
+                          }});
+  const auto answer = ask(shop, {.user = "002", .k = 3});
+  EXPECT_EQ(answer.route, "popularity");
+  EXPECT_EQ(answer.fallback, "general_failed");
+  ASSERT_EQ(answer.items.size(), 3u);
+  int takers = 0;  // of what stands first
+  const std::string first = answer.items[0].item;
+  for (int user = 0; user < 40; ++user) {
+    const bool tea = user % 2 == 0;
+    takers += first.starts_with(tea ? "tea-" : "coffee-") && user % 6 != first.back() - '0';
+  }
+  EXPECT_EQ(answer.items[0].score, takers);
+  EXPECT_GE(answer.items[0].score, answer.items[1].score);
+}
+
+TEST_F(Serving, AModelThatWouldListNothingFallsBackToGeneral) {
+  const auto shop = open({.change = [](const StagedFolder& folder) {
+    ModelMap models;
+    auto item_knn = load_model(folder.path() + "/models/item_knn", {});
+    ASSERT_TRUE(item_knn);
+    models["item_knn"] = *item_knn;
+    const std::vector<ItemId> late = {ItemId{6}};  // which may not be listed
+    const auto blind = make_blend(models, {{{.component = "item_knn"}}}, late);
+    ASSERT_TRUE(blind) << blind.error().message;
+    ASSERT_TRUE(save_model(**blind, folder.path() + "/models/loyal"));
+  }});
+  const auto answer = ask(shop, {.user = "002", .k = 5});
+  EXPECT_EQ(answer.route, "general");
+  EXPECT_EQ(answer.fallback, "model_empty");
+  EXPECT_EQ(answer.items.size(), 5u);
+}
+
+TEST_F(Serving, TheChoiceOfArmsDecidesWhoAnswers) {
+  const auto shop = open();
+  std::string asked;
+  const auto with = [&](const ArmChoice& choice, const char* user = "002") {
+    asked.clear();
+    return *shop->recommend({.user = user, .k = 5}, [&](const std::string& segment) {
+      asked = segment;
+      return choice;
+    });
+  };
+  const auto own = with({.arm = Arm::model});
+  EXPECT_EQ(asked, "loyal");
+  EXPECT_EQ(own.route, "blended/2");
+  EXPECT_EQ(own.arm, Arm::model);
+  ASSERT_TRUE(own.model);
+  EXPECT_FALSE(own.model->failed);
+  const auto held = with({.arm = Arm::holdback, .general = true});
+  EXPECT_EQ(held.route, "general");
+  EXPECT_EQ(held.fallback, std::nullopt);
+  EXPECT_FALSE(held.model);
+  EXPECT_EQ(answer_json(held)["arm"], "holdback");
+  const auto open_breaker = with({.general = true, .breaker_open = true});
+  EXPECT_EQ(open_breaker.fallback, "breaker_open");
+  EXPECT_EQ(names(open_breaker.items), names(held.items));
+  EXPECT_EQ(answer_json(open_breaker)["arm"], nullptr);
+  const auto newcomer = with({.arm = Arm::holdback, .general = true}, "new");
+  EXPECT_EQ(asked, "") << "the segment is on general anyway";
+  EXPECT_EQ(newcomer.arm, Arm::none);
 }
 
 TEST_F(Serving, KAndListsHaveLimits) {
