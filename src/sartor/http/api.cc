@@ -9,15 +9,17 @@
 #include "sartor/base/files.h"
 #include "sartor/base/text.h"
 #include "sartor/http/events.h"
+#include "sartor/http/models_api.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
 
 namespace sartor {
 namespace {
 
-using Shared = std::shared_ptr<const Recommender>;
+using Shared = std::shared_ptr<const LiveBundle>;
 
 constexpr const char* kEventPath = "/v1/events";
+constexpr std::chrono::milliseconds kWatchInterval{1000};
 constexpr const char* kHtml = "text/html; charset=utf-8";
 
 HttpResponse json_response(const Json& json) {
@@ -67,7 +69,7 @@ HttpResponse recommend(const Recommender& recommender, HttpMetrics& metrics,
   return json_response(answer_json(*answer, &exposure));
 }
 
-void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
+void add_recommendations(std::vector<Route>& routes, const Shared& live,
                          const std::shared_ptr<HttpMetrics>& metrics) {
   routes.push_back(
       {.method = "GET",
@@ -84,8 +86,8 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                        .is_map = true}},
        .response = "Recommendations",
        .scope = "recommend",
-       .handler = [recommender, metrics](const Call& call) {
-         return recommend(*recommender, *metrics, request_of_query(call));
+       .handler = [live, metrics](const Call& call) {
+         return recommend(*live->current(), *metrics, request_of_query(call));
        }});
   routes.push_back({.method = "POST",
                     .pattern = "/v1/recommendations",
@@ -93,20 +95,20 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                     .body = "RecommendRequest",
                     .response = "Recommendations",
                     .scope = "recommend",
-                    .handler = [recommender, metrics](const Call& call) {
-                      return recommend(*recommender, *metrics, request_of_body(*call.body));
+                    .handler = [live, metrics](const Call& call) {
+                      return recommend(*live->current(), *metrics, request_of_body(*call.body));
                     }});
 }
 
-void add_facts(std::vector<Route>& routes, const Shared& recommender) {
+void add_facts(std::vector<Route>& routes, const Shared& live) {
   routes.push_back({.method = "GET",
                     .pattern = "/v1/similar-items",
                     .summary = "What people take who take an item",
                     .parameters = {{.name = "item", .help = "which", .required = true}, kK},
                     .response = "SimilarItems",
                     .scope = "recommend",
-                    .handler = [recommender](const Call& call) {
-                      const auto answer = recommender->similar_items(
+                    .handler = [live](const Call& call) {
+                      const auto answer = live->current()->similar_items(
                           *call.text("item"), static_cast<int>(call.numbers.at("k")));
                       return answer ? json_response(answer_json(*answer))
                                     : problem_of(answer.error());
@@ -116,8 +118,8 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .summary = "The segments, in the order of their rules, and who serves each",
                     .response = "Segments",
                     .scope = "recommend",
-                    .handler = [recommender](const Call&) {
-                      return json_response(segments_json(recommender->info()));
+                    .handler = [live](const Call&) {
+                      return json_response(segments_json(live->current()->info()));
                     }});
   routes.push_back({.method = "GET",
                     .pattern = "/v1/users/{id}",
@@ -125,17 +127,9 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender) {
                     .parameters = {{.name = "id", .help = "who"}},
                     .response = "User",
                     .scope = "recommend",
-                    .handler = [recommender](const Call& call) {
-                      const auto user = recommender->user(*call.text("id"));
+                    .handler = [live](const Call& call) {
+                      const auto user = live->current()->user(*call.text("id"));
                       return user ? json_response(user_json(*user)) : problem_of(user.error());
-                    }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/v1/models",
-                    .summary = "The bundle that is served, and its models",
-                    .response = "Models",
-                    .scope = "recommend",
-                    .handler = [recommender](const Call&) {
-                      return json_response(info_json(recommender->info()));
                     }});
 }
 
@@ -172,7 +166,7 @@ HttpResponse report_page(const BundleInfo& info) {
             "img-src data:"}}};
 }
 
-void add_pages(std::vector<Route>& routes, const Shared& recommender) {
+void add_pages(std::vector<Route>& routes, const Shared& live) {
   routes.push_back({.method = "GET",
                     .pattern = "/health/live",
                     .summary = "Whether the process answers",
@@ -180,28 +174,29 @@ void add_pages(std::vector<Route>& routes, const Shared& recommender) {
                     .handler = [](const Call&) {
                       return json_response({{"status", "live"}});
                     }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/health/ready",
-                    .summary = "Whether a bundle is served",
-                    .response = "Health",
-                    .handler = [recommender](const Call&) {
-                      return json_response({{"status", "ready"},
-                                            {"model_version", recommender->info().model_version}});
-                    }});
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/health/ready",
+       .summary = "Whether a bundle is served",
+       .response = "Health",
+       .handler = [live](const Call&) {
+         return json_response(
+             {{"status", "ready"}, {"model_version", live->current()->info().model_version}});
+       }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/",
        .summary = "A page that leads to the others",
        .response_type = kHtml,
        .scope = "recommend",
-       .handler = [recommender](const Call&) { return index_page(recommender->info()); }});
+       .handler = [live](const Call&) { return index_page(live->current()->info()); }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/report",
        .summary = "The report of the run that made the bundle",
        .response_type = kHtml,
        .scope = "recommend",
-       .handler = [recommender](const Call&) { return report_page(recommender->info()); }});
+       .handler = [live](const Call&) { return report_page(live->current()->info()); }});
 }
 
 Time now() {
@@ -245,13 +240,16 @@ std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
   return problem("forbidden", fmt::format("this needs a key with the scope {}", route.scope));
 }
 
-Result<HttpServer> start(const std::shared_ptr<Recommender>& recommender,
-                         const ServerOptions& options, const std::string& version,
-                         const ApiParts& parts) {
-  const auto metrics = std::make_shared<HttpMetrics>();
-  const auto api = make_api(recommender, version, metrics, parts);
+Result<HttpServer> start(const Shared& live, const ServerOptions& options,
+                         const std::string& version, const ApiParts& parts,
+                         const std::shared_ptr<HttpMetrics>& metrics) {
+  metrics->serves(live->current()->info().model_version);
+  const auto api = make_api(live, version, metrics, parts);
   ServerOptions own = options;
-  own.waits = [](const HttpRequest& request) { return request.path == kEventPath; };
+  own.waits = [](const HttpRequest& request) {
+    return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/"));
+  };
+  if (parts.shelf != nullptr) own.on_hangup = [shelf = parts.shelf] { shelf->nudge(); };
   return HttpServer::start(
       own, [api](const HttpRequest& request) { return api->handle(request); },
       [metrics](int status) { metrics->refused(status); });
@@ -264,15 +262,16 @@ std::string value_text(const Json& value) {
   return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
 }
 
-std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
+std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
                                        const std::string& version,
                                        std::shared_ptr<HttpMetrics> metrics,
                                        const ApiParts& parts) {
   std::vector<Route> routes;
-  add_recommendations(routes, recommender, metrics);
+  add_recommendations(routes, live, metrics);
   add_events(routes, parts.intake, metrics);
-  add_facts(routes, recommender);
-  add_pages(routes, recommender);
+  add_facts(routes, live);
+  add_models(routes, live, parts.shelf);
+  add_pages(routes, live);
   Gate gate;
   if (parts.keys != nullptr) {
     gate = [keys = parts.keys](const Route& route, const HttpRequest& request) {
@@ -286,12 +285,13 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recomm
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
                                 const std::string& version) {
   SARTOR_ASSIGN(auto recommender, Recommender::open(folder));
-  return start(recommender, options, version, {});
+  return start(std::make_shared<LiveBundle>(std::move(recommender)), options, version, {},
+               std::make_shared<HttpMetrics>());
 }
 
 Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
                                    const ServerOptions& options, const std::string& version,
-                                   const std::function<void(const std::string&)>& tell) {
+                                   const ServeSettings& settings) {
   SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
   SARTOR_ASSIGN(const auto known, keys.list());
   ServerOptions own = options;
@@ -300,10 +300,16 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   ApiParts parts;
   if (!known.empty()) parts.keys = std::make_shared<const ApiKeys>(std::move(keys));
   SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
-  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, recommender);
+  const auto live = std::make_shared<LiveBundle>(std::move(recommender));
+  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, live);
   SARTOR_TRY(parts.intake->open());
-  for (const std::string& note : parts.intake->notes()) tell(note);
-  return start(recommender, own, version, parts);
+  for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
+  const auto metrics = std::make_shared<HttpMetrics>();
+  parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
+                                              swap_observer(metrics, settings.tell));
+  SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
+  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
+  return server;
 }
 
 }  // namespace sartor

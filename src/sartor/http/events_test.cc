@@ -88,10 +88,11 @@ class EventsApi : public testing::Test {
     auto recommender = Recommender::open(folder_ + "/bundle");
     ASSERT_TRUE(recommender) << recommender.error().message;
     recommender_ = *recommender;
-    intake_ = std::make_shared<Intake>(folder_ + "/events", recommender_);
+    live_ = std::make_shared<LiveBundle>(recommender_);
+    intake_ = std::make_shared<Intake>(folder_ + "/events", live_);
     const Status opened = intake_->open();
     ASSERT_TRUE(opened) << opened.error().message;
-    api_ = make_api(recommender_, "1.2.3", metrics_, {intake_, keys_});
+    api_ = make_api(live_, "1.2.3", metrics_, {.intake = intake_, .keys = keys_});
   }
   HttpResponse ask(const std::string& method, const std::string& target,
                    const std::string& body = "", const std::string& key = "",
@@ -125,6 +126,7 @@ class EventsApi : public testing::Test {
       R"({"event_id": "e1", "user": "002", "item": "tea-2", "type": "purchase"})";
   std::shared_ptr<HttpMetrics> metrics_ = std::make_shared<HttpMetrics>();
   std::shared_ptr<Recommender> recommender_;
+  std::shared_ptr<LiveBundle> live_;
   std::shared_ptr<Intake> intake_;
   std::shared_ptr<const ApiKeys> keys_;
   std::shared_ptr<const Router> api_;
@@ -171,7 +173,7 @@ TEST_F(EventsApi, WhatCannotBeStoredIs503WithAReasonUntilItCan) {
   intake_.reset();
   api_.reset();
   fs::remove_all(folder_ + "/events");
-  Intake intake("/proc/sartor/events", recommender_);
+  Intake intake("/proc/sartor/events", live_);
   ASSERT_TRUE(intake.open());
   ASSERT_EQ(intake.notes().size(), 1u);
   const Json body = Json::parse("{\"events\": [" + tea_ + "]}");
@@ -181,6 +183,17 @@ TEST_F(EventsApi, WhatCannotBeStoredIs503WithAReasonUntilItCan) {
   EXPECT_THAT(response.body, HasSubstr("/proc/sartor"));
   EXPECT_EQ(response.headers.at(0).first, "Retry-After");
   EXPECT_EQ(recommender_->user("002")->history, 5u);
+}
+
+TEST_F(EventsApi, AnEventCountsInTheBundlesThatFollow) {
+  ASSERT_TRUE(write_test_bundle(folder_ + "/other", {.version = "other"}));
+  taken("{\"events\": [" + tea_ + "]}");
+  const std::string changed = list();
+  ASSERT_TRUE(live_->swap_to(folder_ + "/other"));
+  EXPECT_EQ(live_->current()->user("002")->history, 6u);
+  EXPECT_EQ(list(), changed);
+  taken(R"({"events": [{"user": "002", "item": "tea-2", "type": "purchase"}]})");
+  EXPECT_EQ(live_->current()->user("002")->history, 7u);
 }
 
 TEST_F(EventsApi, KeysOpenTheRoutesOfTheirScopes) {
@@ -201,6 +214,7 @@ TEST_F(EventsApi, KeysOpenTheRoutesOfTheirScopes) {
   EXPECT_EQ(ask("GET", "/v1/recommendations?user=002", "", ingest).status, 403);
   EXPECT_EQ(ask("GET", "/v1/recommendations?user=002", "", recommend).status, 200);
   EXPECT_EQ(ask("GET", "/metrics", "", recommend).status, 403);
+  EXPECT_EQ(ask("POST", "/v1/models/rollback", "", recommend).status, 403);
   for (const char* path : {"/v1/users/002", "/v1/segments", "/metrics", "/", "/report"}) {
     EXPECT_EQ(ask("GET", path).status, 401) << path;
     EXPECT_EQ(ask("GET", path, "", admin).status, 200) << path;

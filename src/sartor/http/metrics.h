@@ -25,6 +25,12 @@ class HttpMetrics {
   // Events of one batch.
   void events(std::size_t accepted, std::size_t duplicates, std::size_t rejected);
 
+  // The version that answers from now on.
+  void serves(const std::string& version);
+  // A bundle took over, loaded beside in `seconds`; or was refused.
+  void swapped(double seconds);
+  void refused_bundle();
+
   // Families sorted by name, lines by label.
   std::string text() const;
 
@@ -36,12 +42,18 @@ class HttpMetrics {
     double sum = 0;
   };
 
+  std::string bundle_text() const;
+
   mutable std::mutex mutex_;
   std::map<std::tuple<std::string, std::string, int>, std::uint64_t> requests_;
   std::map<std::string, Latency> latency_;  // by route
   std::map<int, std::uint64_t> refused_;
   std::map<std::string, std::uint64_t> fallbacks_;
   std::map<std::string, std::uint64_t> events_;  // by outcome
+  std::string version_;                          // of the bundle, one at a time
+  double swap_seconds_ = 0;
+  std::uint64_t swaps_ = 0;
+  std::uint64_t refused_bundles_ = 0;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -104,6 +104,7 @@ class HttpServer::Impl {
     if (options_.stop_on_signals) {
       signals_.add(SIGINT);
       signals_.add(SIGTERM);
+      if (options_.on_hangup) signals_.add(SIGHUP);
       await_signal();
     }
     asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
@@ -186,9 +187,13 @@ class HttpServer::Impl {
   }
 
   void await_signal() {
-    signals_.async_wait([this](const error_code& error, int) {
+    signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
-      begin_stop();
+      if (signal == SIGHUP) {
+        options_.on_hangup();
+      } else {
+        begin_stop();
+      }
       await_signal();
     });
   }

@@ -37,13 +37,17 @@ struct ServeConfig {
   int port = 8080;
   std::string host = "127.0.0.1";
   int threads = 2;
+  bool watch = true;
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"port", &ServeConfig::port, 0, 65535, Scale::fixed,
               "where to listen; 0 takes a free one and says which"},
         Field{"host", &ServeConfig::host, "address; any but loopback needs a key"},
-        Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"});
+        Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"},
+        Field{"watch", &ServeConfig::watch,
+              "a new bundle takes over within a second or two; else at SIGHUP, or when it is "
+              "promoted"});
   }
 };
 
