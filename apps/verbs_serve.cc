@@ -106,9 +106,13 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                               .port = static_cast<std::uint16_t>(port >= 0 ? port : config.port),
                               .threads = flags.threads > 0 ? flags.threads : config.threads,
                               .stop_on_signals = true};
-  const ServeSettings settings{.watch = config.watch, .tell = [](const std::string& line) {
-                                 fmt::print(stderr, "{}\n", line);
-                               }};
+  const ServeSettings settings{
+      .watch = config.watch,
+      .limits = {.requests_per_second = config.requests_per_second,
+                 .request_burst = config.request_burst,
+                 .events_per_second = config.events_per_second,
+                 .event_burst = config.event_burst},
+      .tell = [](const std::string& line) { fmt::print(stderr, "{}\n", line); }};
   auto server = serve_workspace(workspace_of(flags), *bundle, options, SARTOR_VERSION, settings);
   if (!server) return fail(server.error());
   fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",

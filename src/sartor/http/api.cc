@@ -205,7 +205,7 @@ Time now() {
       .count();
 }
 
-void add_events(std::vector<Route>& routes, const std::shared_ptr<Intake>& intake,
+void add_events(std::vector<Route>& routes, const ApiParts& parts,
                 const std::shared_ptr<HttpMetrics>& metrics) {
   const auto schemas = std::make_shared<const Json>(api_schemas());
   routes.push_back(
@@ -215,17 +215,21 @@ void add_events(std::vector<Route>& routes, const std::shared_ptr<Intake>& intak
        .body = "Events",
        .response = "EventsTaken",
        .scope = "ingest",
-       .handler = [intake, schemas, metrics](const Call& call) {
+       .handler = [intake = parts.intake, limits = parts.limits, schemas,
+                   metrics](const Call& call) {
          if (intake == nullptr) return problem("unavailable", "this server takes no events");
+         if (limits != nullptr) {
+           auto late = limits->events(call.client, call.body->at("events").size());
+           if (late) return std::move(*late);
+         }
          return take_events(*intake, *call.body, *schemas, now(), *metrics);
        }});
 }
 
-// Whoever has no key gets 401, whoever has the wrong one 403.
+// Whoever has no key gets 401, whoever has the wrong one 403; a good one is the client.
 std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
-                                       const HttpRequest& request) {
+                                       const HttpRequest& request, std::string& client) {
   constexpr std::string_view kBearer = "Bearer ";
-  if (route.scope.empty()) return std::nullopt;
   const std::string_view header = request.header("authorization");
   const bool given = header.starts_with(kBearer);
   const auto key = keys.find(given ? header.substr(kBearer.size()) : std::string_view(), now());
@@ -236,8 +240,25 @@ std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;
   }
+  client = "key " + (*key)->id;
   if ((*key)->may(route.scope)) return std::nullopt;
   return problem("forbidden", fmt::format("this needs a key with the scope {}", route.scope));
+}
+
+// Keys, then limits; what is refused counts, too.
+Gate gate_of(const ApiParts& parts) {
+  if (parts.keys == nullptr && parts.limits == nullptr) return {};
+  return [keys = parts.keys, limits = parts.limits](const Route& route, const HttpRequest& request,
+                                                    std::string& client) {
+    std::optional<HttpResponse> refusal;
+    if (route.scope.empty()) return refusal;
+    client = "address " + request.peer;
+    if (keys != nullptr) refusal = refusal_of(*keys, route, request, client);
+    if (limits != nullptr) {
+      if (auto late = limits->request(client)) return late;
+    }
+    return refusal;
+  };
 }
 
 Result<HttpServer> start(const Shared& live, const ServerOptions& options,
@@ -268,18 +289,12 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
                                        const ApiParts& parts) {
   std::vector<Route> routes;
   add_recommendations(routes, live, metrics);
-  add_events(routes, parts.intake, metrics);
+  add_events(routes, parts, metrics);
   add_facts(routes, live);
   add_models(routes, live, parts.shelf);
   add_pages(routes, live);
-  Gate gate;
-  if (parts.keys != nullptr) {
-    gate = [keys = parts.keys](const Route& route, const HttpRequest& request) {
-      return refusal_of(*keys, route, request);
-    };
-  }
   return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics,
-                                        std::move(gate));
+                                        gate_of(parts));
 }
 
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
@@ -307,6 +322,7 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   const auto metrics = std::make_shared<HttpMetrics>();
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
                                               swap_observer(metrics, settings.tell));
+  parts.limits = std::make_shared<ClientLimits>(settings.limits, metrics);
   SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
   parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
   return server;

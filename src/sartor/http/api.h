@@ -8,6 +8,7 @@
 #include "sartor/base/json.h"
 #include "sartor/base/result.h"
 #include "sartor/http/intake.h"
+#include "sartor/http/rate_limit.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
 #include "sartor/serving/bundle_shelf.h"
@@ -19,13 +20,15 @@ namespace sartor {
 
 // What the server can do beside answering from its bundle.
 struct ApiParts {
-  std::shared_ptr<Intake> intake;       // null: events are 503
-  std::shared_ptr<const ApiKeys> keys;  // null: nobody is asked for one
-  std::shared_ptr<BundleShelf> shelf;   // null: no other bundle can be served
+  std::shared_ptr<Intake> intake;        // null: events are 503
+  std::shared_ptr<const ApiKeys> keys;   // null: nobody is asked for one
+  std::shared_ptr<BundleShelf> shelf;    // null: no other bundle can be served
+  std::shared_ptr<ClientLimits> limits;  // null: none
 };
 
 struct ServeSettings {
   bool watch = true;  // serve what bundles/current leads to as it is switched; else at SIGHUP only
+  RateSettings limits;
   // Hears, in lines and from several threads, what had to be mended, what cannot be done, and which
   // bundle serves from now on.
   std::function<void(const std::string&)> tell = [](const std::string&) {};

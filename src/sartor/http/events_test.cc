@@ -92,7 +92,8 @@ class EventsApi : public testing::Test {
     intake_ = std::make_shared<Intake>(folder_ + "/events", live_);
     const Status opened = intake_->open();
     ASSERT_TRUE(opened) << opened.error().message;
-    api_ = make_api(live_, "1.2.3", metrics_, {.intake = intake_, .keys = keys_});
+    api_ =
+        make_api(live_, "1.2.3", metrics_, {.intake = intake_, .keys = keys_, .limits = limits_});
   }
   HttpResponse ask(const std::string& method, const std::string& target,
                    const std::string& body = "", const std::string& key = "",
@@ -129,6 +130,7 @@ class EventsApi : public testing::Test {
   std::shared_ptr<LiveBundle> live_;
   std::shared_ptr<Intake> intake_;
   std::shared_ptr<const ApiKeys> keys_;
+  std::shared_ptr<ClientLimits> limits_;
   std::shared_ptr<const Router> api_;
 };
 
@@ -194,6 +196,52 @@ TEST_F(EventsApi, AnEventCountsInTheBundlesThatFollow) {
   EXPECT_EQ(list(), changed);
   taken(R"({"events": [{"user": "002", "item": "tea-2", "type": "purchase"}]})");
   EXPECT_EQ(live_->current()->user("002")->history, 7u);
+}
+
+TEST_F(EventsApi, WhoAsksTooOftenWaits) {
+  limits_ = std::make_shared<ClientLimits>(RateSettings{.requests_per_second = 0.01,
+                                                        .request_burst = 4,
+                                                        .events_per_second = 0.01,
+                                                        .event_burst = 2},
+                                           metrics_);
+  start();
+  const std::string batch =
+      R"({"events": [{"user": "002", "item": "tea-2", "type": "purchase"},
+                     {"user": "002", "item": "tea-2", "type": "purchase"}]})";
+  EXPECT_EQ(ask("POST", "/v1/events", batch).status, 200);
+  const HttpResponse late = ask("POST", "/v1/events", batch);
+  EXPECT_EQ(late.status, 429);
+  EXPECT_EQ(late.content_type, "application/problem+json");
+  EXPECT_EQ(late.headers.at(0), std::make_pair(std::string("Retry-After"), std::string("200")));
+  EXPECT_EQ(recommender_->user("002")->history, 7u) << "nothing of a late batch is stored";
+  EXPECT_EQ(ask("GET", "/v1/recommendations?user=002").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/segments").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/segments").headers.at(0).second, "100");
+  EXPECT_EQ(ask("GET", "/health/ready").status, 200) << "what is open to all has no limit";
+  const std::string counts = metrics_->text();
+  EXPECT_THAT(counts, HasSubstr("sartor_rate_limited_total{limit=\"events\"} 1\n"));
+  EXPECT_THAT(counts, HasSubstr("sartor_rate_limited_total{limit=\"requests\"} 1\n"));
+}
+
+TEST_F(EventsApi, EachKeyHasItsOwnLimit) {
+  auto keys = ApiKeys::open(folder_);
+  ASSERT_TRUE(keys) << keys.error().message;
+  const std::string one = *keys->create({"recommend"}, "", 1);
+  const std::string two = *keys->create({"recommend"}, "", 1);
+  keys_ = std::make_shared<const ApiKeys>(std::move(*keys));
+  limits_ = std::make_shared<ClientLimits>(
+      RateSettings{.requests_per_second = 0.01, .request_burst = 2}, metrics_);
+  start();
+  const auto status = [&](const std::string& key) {
+    return ask("GET", "/v1/segments", "", key).status;
+  };
+  EXPECT_EQ(status(one), 200);
+  EXPECT_EQ(status(one), 200);
+  EXPECT_EQ(status(one), 429);
+  EXPECT_EQ(status(two), 200);
+  EXPECT_EQ(status("guess"), 401);
+  EXPECT_EQ(status("guess 2"), 401);
+  EXPECT_EQ(status("guess 3"), 429) << "guessing counts for the address";
 }
 
 TEST_F(EventsApi, KeysOpenTheRoutesOfTheirScopes) {

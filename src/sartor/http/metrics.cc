@@ -59,6 +59,11 @@ void HttpMetrics::events(std::size_t accepted, std::size_t duplicates, std::size
   events_["rejected"] += rejected;
 }
 
+void HttpMetrics::limited(const std::string& limit) {
+  const std::lock_guard lock(mutex_);
+  ++limited_[limit];
+}
+
 void HttpMetrics::serves(const std::string& version) {
   const std::lock_guard lock(mutex_);
   version_ = version;
@@ -121,6 +126,10 @@ std::string HttpMetrics::text() const {
     const auto& [route, method, status] = key;
     out += fmt::format("sartor_http_requests_total{{route={},method=\"{}\",status=\"{}\"}} {}\n",
                        quoted(route), method, status, count);
+  }
+  out += family("sartor_rate_limited_total", "counter", "Requests over a client's rate limit.");
+  for (const auto& [limit, count] : limited_) {
+    out += fmt::format("sartor_rate_limited_total{{limit=\"{}\"}} {}\n", limit, count);
   }
   out += family("sartor_uptime_seconds", "gauge", "Since the server started.");
   const std::chrono::duration<double> up = std::chrono::steady_clock::now() - started_;

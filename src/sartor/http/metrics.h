@@ -25,6 +25,9 @@ class HttpMetrics {
   // Events of one batch.
   void events(std::size_t accepted, std::size_t duplicates, std::size_t rejected);
 
+  // Requests answered 429, by the limit that was met ("requests", "events").
+  void limited(const std::string& limit);
+
   // The version that answers from now on.
   void serves(const std::string& version);
   // A bundle took over, loaded beside in `seconds`; or was refused.
@@ -50,7 +53,8 @@ class HttpMetrics {
   std::map<int, std::uint64_t> refused_;
   std::map<std::string, std::uint64_t> fallbacks_;
   std::map<std::string, std::uint64_t> events_;  // by outcome
-  std::string version_;                          // of the bundle, one at a time
+  std::map<std::string, std::uint64_t> limited_;
+  std::string version_;  // of the bundle, one at a time
   double swap_seconds_ = 0;
   std::uint64_t swaps_ = 0;
   std::uint64_t refused_bundles_ = 0;

@@ -26,6 +26,9 @@ constexpr ProblemKind kKinds[] = {
      "each."},
     {"bundle-refused", 422, "Bundle refused",
      "The bundle is damaged or gives wrong answers; the one that served before serves on."},
+    {"too-many-requests", 429, "Too many requests",
+     "This key, or this address, asks more often than the server's limits allow; the Retry-After "
+     "header says when to ask again."},
     {"header-too-large", 431, "Header too large",
      "The request line and header fields are too long."},
     {"internal", 500, "Internal error", "A promise of the server's own was broken; see its log."},

@@ -67,8 +67,12 @@ bool is_loopback_name(std::string_view host) {
 }
 
 struct Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {
+    error_code gone;
+    peer = stream.socket().remote_endpoint(gone).address().to_string();
+  }
   beast::tcp_stream stream;
+  std::string peer;
   bool idle = false;  // waits for a request; looked at on the connection's strand only
 };
 
@@ -294,7 +298,7 @@ class HttpServer::Impl {
       if (!kind.empty()) co_await refuse(connection, kind, error.message(), id);
       co_return false;
     }
-    HttpRequest request;
+    HttpRequest request{.peer = connection.peer};
     const std::string wrong = read(parser.get(), request);
     if (!wrong.empty()) {
       const bool misdirected = wrong == kWrongHost;

@@ -38,6 +38,10 @@ struct ServeConfig {
   std::string host = "127.0.0.1";
   int threads = 2;
   bool watch = true;
+  double requests_per_second = 0;
+  double request_burst = 0;
+  double events_per_second = 0;
+  double event_burst = 0;
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -47,7 +51,14 @@ struct ServeConfig {
         Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"},
         Field{"watch", &ServeConfig::watch,
               "a new bundle takes over within a second or two; else at SIGHUP, or when it is "
-              "promoted"});
+              "promoted"},
+        Field{"requests_per_second", &ServeConfig::requests_per_second, 0, 1e6, Scale::fixed,
+              "of one key, or of one address without keys; 0: any number"},
+        Field{"request_burst", &ServeConfig::request_burst, 0, 1e6, Scale::fixed,
+              "requests at once, after a pause; 0: what a second allows"},
+        Field{"events_per_second", &ServeConfig::events_per_second, 0, 1e9, Scale::fixed,
+              "likewise, of the events in them"},
+        Field{"event_burst", &ServeConfig::event_burst, 0, 1e9, Scale::fixed, "likewise"});
   }
 };
 
