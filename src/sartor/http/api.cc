@@ -12,6 +12,7 @@
 #include "sartor/http/models_api.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
+#include "sartor/http/runs_api.h"
 
 namespace sartor {
 namespace {
@@ -268,7 +269,8 @@ Result<HttpServer> start(const Shared& live, const ServerOptions& options,
   const auto api = make_api(live, version, metrics, parts);
   ServerOptions own = options;
   own.waits = [](const HttpRequest& request) {
-    return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/"));
+    return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/")) ||
+           request.path == kRunsPath;
   };
   if (parts.shelf != nullptr) own.on_hangup = [shelf = parts.shelf] { shelf->nudge(); };
   return HttpServer::start(
@@ -292,6 +294,7 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_events(routes, parts, metrics);
   add_facts(routes, live);
   add_models(routes, live, parts.shelf);
+  add_runs(routes, parts.state);
   add_pages(routes, live);
   return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics,
                                         gate_of(parts));
@@ -323,6 +326,8 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
                                               swap_observer(metrics, settings.tell));
   parts.limits = std::make_shared<ClientLimits>(settings.limits, metrics);
+  SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
+  parts.state = std::make_shared<const State>(std::move(state));
   SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
   parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
   return server;

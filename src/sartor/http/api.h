@@ -15,6 +15,7 @@
 #include "sartor/serving/live_bundle.h"
 #include "sartor/serving/service.h"
 #include "sartor/store/api_keys.h"
+#include "sartor/store/state.h"
 
 namespace sartor {
 
@@ -24,6 +25,7 @@ struct ApiParts {
   std::shared_ptr<const ApiKeys> keys;   // null: nobody is asked for one
   std::shared_ptr<BundleShelf> shelf;    // null: no other bundle can be served
   std::shared_ptr<ClientLimits> limits;  // null: none
+  std::shared_ptr<const State> state;    // null: /v1/runs is 503
 };
 
 struct ServeSettings {

@@ -157,6 +157,29 @@ constexpr const char* kSchemas = R"json({
     "questions": {"type": "integer", "description": "of the smoke test"},
     "overlap": {"type": "number", "description": "share of the items listed now that were before"}
   }},
+"Runs": {
+  "type": "object", "additionalProperties": false, "required": ["runs"],
+  "properties": {"runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}}}},
+"Run": {
+  "type": "object", "additionalProperties": false,
+  "required": ["run", "status", "started", "finished", "version", "seconds", "metric", "general",
+               "served", "difference", "low", "high", "segments", "adapted"],
+  "properties": {
+    "run": {"type": "string"},
+    "status": {"type": "string", "enum": ["running", "done", "failed", "cancelled"]},
+    "started": {"type": "string"},
+    "finished": {"type": ["string", "null"]},
+    "version": {"type": ["string", "null"], "description": "of the bundle that it published"},
+    "seconds": {"type": ["number", "null"]},
+    "metric": {"type": ["string", "null"]},
+    "general": {"type": ["number", "null"], "description": "the general model's value on test"},
+    "served": {"type": ["number", "null"], "description": "what the bundle would have served, on test"},
+    "difference": {"type": ["number", "null"]},
+    "low": {"type": ["number", "null"], "description": "of the difference's interval"},
+    "high": {"type": ["number", "null"]},
+    "segments": {"type": ["integer", "null"]},
+    "adapted": {"type": ["integer", "null"], "description": "segments that left the general model"}
+  }},
 "Health": {
   "type": "object", "additionalProperties": false, "required": ["status"],
   "properties": {"status": {"type": "string"}, "model_version": {"type": "string"}}}

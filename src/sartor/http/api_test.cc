@@ -120,9 +120,9 @@ TEST_F(Api, TheDocumentHoldsEveryRouteAndSchema) {
   const Json document = Json::parse(ask("GET", "/openapi.json").body);
   const std::string text = document.dump();
   for (const char* path :
-       {"/v1/recommendations", "/v1/similar-items", "/v1/segments", "/v1/users/{id}", "/v1/models",
-        "/v1/models/{version}/promote", "/v1/models/rollback", "/health/live", "/health/ready",
-        "/metrics", "/openapi.json", "/docs", "/", "/report"}) {
+       {"/v1/recommendations", "/v1/similar-items", "/v1/segments", "/v1/users/{id}", "/v1/runs",
+        "/v1/models", "/v1/models/{version}/promote", "/v1/models/rollback", "/health/live",
+        "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/report"}) {
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   }
   const std::string prefix = "#/components/schemas/";
