@@ -117,9 +117,15 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                               .port = static_cast<std::uint16_t>(port >= 0 ? port : config.port),
                               .threads = flags.threads > 0 ? flags.threads : config.threads,
                               .stop_on_signals = true};
-  auto server =
-      serve_workspace(workspace_of(flags), *bundle, options, guard_options(config), SARTOR_VERSION,
-                      [](const std::string& note) { fmt::print(stderr, "warning: {}\n", note); });
+  const ServeSettings settings{
+      .watch = config.watch,
+      .limits = {.requests_per_second = config.requests_per_second,
+                 .request_burst = config.request_burst,
+                 .events_per_second = config.events_per_second,
+                 .event_burst = config.event_burst},
+      .guard = guard_options(config),
+      .tell = [](const std::string& line) { fmt::print(stderr, "{}\n", line); }};
+  auto server = serve_workspace(workspace_of(flags), *bundle, options, SARTOR_VERSION, settings);
   if (!server) return fail(server.error());
   fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",
              *bundle, server->address(), server->address(), server->address());

@@ -10,15 +10,18 @@
 #include "sartor/base/text.h"
 #include "sartor/http/breaker_api.h"
 #include "sartor/http/events.h"
+#include "sartor/http/models_api.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
+#include "sartor/http/runs_api.h"
 
 namespace sartor {
 namespace {
 
-using Shared = std::shared_ptr<const Recommender>;
+using Shared = std::shared_ptr<const LiveBundle>;
 
 constexpr const char* kEventPath = "/v1/events";
+constexpr std::chrono::milliseconds kWatchInterval{1000};
 constexpr const char* kHtml = "text/html; charset=utf-8";
 
 HttpResponse json_response(const Json& json) {
@@ -65,7 +68,7 @@ HttpResponse recommend(const Recommender& recommender, const std::shared_ptr<Liv
   return answer ? json_response(*answer) : problem_of(answer.error());
 }
 
-void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
+void add_recommendations(std::vector<Route>& routes, const Shared& live,
                          const std::shared_ptr<LiveGuard>& guard,
                          const std::shared_ptr<HttpMetrics>& metrics) {
   routes.push_back(
@@ -83,8 +86,8 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                        .is_map = true}},
        .response = "Recommendations",
        .scope = "recommend",
-       .handler = [recommender, guard, metrics](const Call& call) {
-         return recommend(*recommender, guard, *metrics, request_of_query(call));
+       .handler = [live, guard, metrics](const Call& call) {
+         return recommend(*live->current(), guard, *metrics, request_of_query(call));
        }});
   routes.push_back({.method = "POST",
                     .pattern = "/v1/recommendations",
@@ -92,12 +95,13 @@ void add_recommendations(std::vector<Route>& routes, const Shared& recommender,
                     .body = "RecommendRequest",
                     .response = "Recommendations",
                     .scope = "recommend",
-                    .handler = [recommender, guard, metrics](const Call& call) {
-                      return recommend(*recommender, guard, *metrics, request_of_body(*call.body));
+                    .handler = [live, guard, metrics](const Call& call) {
+                      return recommend(*live->current(), guard, *metrics,
+                                       request_of_body(*call.body));
                     }});
 }
 
-void add_facts(std::vector<Route>& routes, const Shared& recommender,
+void add_facts(std::vector<Route>& routes, const Shared& live,
                const std::shared_ptr<LiveGuard>& guard) {
   routes.push_back({.method = "GET",
                     .pattern = "/v1/similar-items",
@@ -105,8 +109,8 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender,
                     .parameters = {{.name = "item", .help = "which", .required = true}, kK},
                     .response = "SimilarItems",
                     .scope = "recommend",
-                    .handler = [recommender](const Call& call) {
-                      const auto answer = recommender->similar_items(
+                    .handler = [live](const Call& call) {
+                      const auto answer = live->current()->similar_items(
                           *call.text("item"), static_cast<int>(call.numbers.at("k")));
                       return answer ? json_response(answer_json(*answer))
                                     : problem_of(answer.error());
@@ -116,9 +120,9 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender,
                     .summary = "The segments, in the order of their rules, and who serves each",
                     .response = "Segments",
                     .scope = "recommend",
-                    .handler = [recommender, guard](const Call&) {
+                    .handler = [live, guard](const Call&) {
                       return json_response(
-                          segments_with_breakers(recommender->info(), guard.get()));
+                          segments_with_breakers(live->current()->info(), guard.get()));
                     }});
   routes.push_back({.method = "GET",
                     .pattern = "/v1/users/{id}",
@@ -126,17 +130,9 @@ void add_facts(std::vector<Route>& routes, const Shared& recommender,
                     .parameters = {{.name = "id", .help = "who"}},
                     .response = "User",
                     .scope = "recommend",
-                    .handler = [recommender](const Call& call) {
-                      const auto user = recommender->user(*call.text("id"));
+                    .handler = [live](const Call& call) {
+                      const auto user = live->current()->user(*call.text("id"));
                       return user ? json_response(user_json(*user)) : problem_of(user.error());
-                    }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/v1/models",
-                    .summary = "The bundle that is served, and its models",
-                    .response = "Models",
-                    .scope = "recommend",
-                    .handler = [recommender](const Call&) {
-                      return json_response(info_json(recommender->info()));
                     }});
 }
 
@@ -173,7 +169,7 @@ HttpResponse report_page(const BundleInfo& info) {
             "img-src data:"}}};
 }
 
-void add_pages(std::vector<Route>& routes, const Shared& recommender) {
+void add_pages(std::vector<Route>& routes, const Shared& live) {
   routes.push_back({.method = "GET",
                     .pattern = "/health/live",
                     .summary = "Whether the process answers",
@@ -181,28 +177,29 @@ void add_pages(std::vector<Route>& routes, const Shared& recommender) {
                     .handler = [](const Call&) {
                       return json_response({{"status", "live"}});
                     }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/health/ready",
-                    .summary = "Whether a bundle is served",
-                    .response = "Health",
-                    .handler = [recommender](const Call&) {
-                      return json_response({{"status", "ready"},
-                                            {"model_version", recommender->info().model_version}});
-                    }});
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/health/ready",
+       .summary = "Whether a bundle is served",
+       .response = "Health",
+       .handler = [live](const Call&) {
+         return json_response(
+             {{"status", "ready"}, {"model_version", live->current()->info().model_version}});
+       }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/",
        .summary = "A page that leads to the others",
        .response_type = kHtml,
        .scope = "recommend",
-       .handler = [recommender](const Call&) { return index_page(recommender->info()); }});
+       .handler = [live](const Call&) { return index_page(live->current()->info()); }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/report",
        .summary = "The report of the run that made the bundle",
        .response_type = kHtml,
        .scope = "recommend",
-       .handler = [recommender](const Call&) { return report_page(recommender->info()); }});
+       .handler = [live](const Call&) { return report_page(live->current()->info()); }});
 }
 
 Time now() {
@@ -211,7 +208,7 @@ Time now() {
       .count();
 }
 
-void add_events(std::vector<Route>& routes, const std::shared_ptr<Intake>& intake,
+void add_events(std::vector<Route>& routes, const ApiParts& parts,
                 const std::shared_ptr<HttpMetrics>& metrics) {
   const auto schemas = std::make_shared<const Json>(api_schemas());
   routes.push_back(
@@ -221,17 +218,21 @@ void add_events(std::vector<Route>& routes, const std::shared_ptr<Intake>& intak
        .body = "Events",
        .response = "EventsTaken",
        .scope = "ingest",
-       .handler = [intake, schemas, metrics](const Call& call) {
+       .handler = [intake = parts.intake, limits = parts.limits, schemas,
+                   metrics](const Call& call) {
          if (intake == nullptr) return problem("unavailable", "this server takes no events");
+         if (limits != nullptr) {
+           auto late = limits->events(call.client, call.body->at("events").size());
+           if (late) return std::move(*late);
+         }
          return take_events(*intake, *call.body, *schemas, now(), *metrics);
        }});
 }
 
-// Whoever has no key gets 401, whoever has the wrong one 403.
+// Whoever has no key gets 401, whoever has the wrong one 403; a good one is the client.
 std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
-                                       const HttpRequest& request) {
+                                       const HttpRequest& request, std::string& client) {
   constexpr std::string_view kBearer = "Bearer ";
-  if (route.scope.empty()) return std::nullopt;
   const std::string_view header = request.header("authorization");
   const bool given = header.starts_with(kBearer);
   const auto key = keys.find(given ? header.substr(kBearer.size()) : std::string_view(), now());
@@ -242,17 +243,38 @@ std::optional<HttpResponse> refusal_of(const ApiKeys& keys, const Route& route,
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;
   }
+  client = "key " + (*key)->id;
   if ((*key)->may(route.scope)) return std::nullopt;
   return problem("forbidden", fmt::format("this needs a key with the scope {}", route.scope));
 }
 
-Result<HttpServer> start(const std::shared_ptr<Recommender>& recommender,
-                         const ServerOptions& options, const std::string& version,
-                         const ApiParts& parts) {
-  const auto metrics = std::make_shared<HttpMetrics>();
-  const auto api = make_api(recommender, version, metrics, parts);
+// Keys, then limits; what is refused counts, too.
+Gate gate_of(const ApiParts& parts) {
+  if (parts.keys == nullptr && parts.limits == nullptr) return {};
+  return [keys = parts.keys, limits = parts.limits](const Route& route, const HttpRequest& request,
+                                                    std::string& client) {
+    std::optional<HttpResponse> refusal;
+    if (route.scope.empty()) return refusal;
+    client = "address " + request.peer;
+    if (keys != nullptr) refusal = refusal_of(*keys, route, request, client);
+    if (limits != nullptr) {
+      if (auto late = limits->request(client)) return late;
+    }
+    return refusal;
+  };
+}
+
+Result<HttpServer> start(const Shared& live, const ServerOptions& options,
+                         const std::string& version, const ApiParts& parts,
+                         const std::shared_ptr<HttpMetrics>& metrics) {
+  metrics->serves(live->current()->info().model_version);
+  const auto api = make_api(live, version, metrics, parts);
   ServerOptions own = options;
-  own.waits = [](const HttpRequest& request) { return request.path == kEventPath; };
+  own.waits = [](const HttpRequest& request) {
+    return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/")) ||
+           request.path == kRunsPath;
+  };
+  if (parts.shelf != nullptr) own.on_hangup = [shelf = parts.shelf] { shelf->nudge(); };
   return HttpServer::start(
       own, [api](const HttpRequest& request) { return api->handle(request); },
       [metrics](int status) { metrics->refused(status); });
@@ -265,41 +287,36 @@ std::string value_text(const Json& value) {
   return value.is_number_float() ? shortest(value.get<double>()) : value.dump();
 }
 
-std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
+std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
                                        const std::string& version,
                                        std::shared_ptr<HttpMetrics> metrics,
                                        const ApiParts& parts) {
   std::vector<Route> routes;
-  add_recommendations(routes, recommender, parts.guard, metrics);
-  add_events(routes, parts.intake, metrics);
-  add_facts(routes, recommender, parts.guard);
+  add_recommendations(routes, live, parts.guard, metrics);
+  add_events(routes, parts, metrics);
+  add_facts(routes, live, parts.guard);
   add_breakers(routes, parts.guard);
-  add_pages(routes, recommender);
+  add_models(routes, live, parts.shelf);
+  add_runs(routes, parts.state);
+  add_pages(routes, live);
   if (parts.guard != nullptr) {
-    metrics->add_source([recommender, guard = parts.guard] {
-      return breaker_metrics(recommender->info(), *guard);
-    });
-  }
-  Gate gate;
-  if (parts.keys != nullptr) {
-    gate = [keys = parts.keys](const Route& route, const HttpRequest& request) {
-      return refusal_of(*keys, route, request);
-    };
+    metrics->add_source(
+        [live, guard = parts.guard] { return breaker_metrics(live->current()->info(), *guard); });
   }
   return std::make_shared<const Router>(std::move(routes), api_schemas(), version, metrics,
-                                        std::move(gate));
+                                        gate_of(parts));
 }
 
 Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& options,
                                 const std::string& version) {
   SARTOR_ASSIGN(auto recommender, Recommender::open(folder));
-  return start(recommender, options, version, {});
+  return start(std::make_shared<LiveBundle>(std::move(recommender)), options, version, {},
+               std::make_shared<HttpMetrics>());
 }
 
 Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
-                                   const ServerOptions& options, const GuardOptions& guard,
-                                   const std::string& version,
-                                   const std::function<void(const std::string&)>& tell) {
+                                   const ServerOptions& options, const std::string& version,
+                                   const ServeSettings& settings) {
   SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
   SARTOR_ASSIGN(const auto known, keys.list());
   ServerOptions own = options;
@@ -308,12 +325,21 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   ApiParts parts;
   if (!known.empty()) parts.keys = std::make_shared<const ApiKeys>(std::move(keys));
   SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
-  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, recommender);
+  const auto live = std::make_shared<LiveBundle>(std::move(recommender));
+  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, live);
   SARTOR_TRY(parts.intake->open());
-  for (const std::string& note : parts.intake->notes()) tell(note);
-  SARTOR_ASSIGN(parts.guard, open_guard(workspace, guard, recommender, *parts.intake));
-  for (const std::string& note : parts.guard->notes()) tell(note);
-  return start(recommender, own, version, parts);
+  for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
+  SARTOR_ASSIGN(parts.guard, open_guard(workspace, settings.guard, live, *parts.intake));
+  for (const std::string& note : parts.guard->notes()) settings.tell("warning: " + note);
+  const auto metrics = std::make_shared<HttpMetrics>();
+  parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
+                                              swap_observer(metrics, settings.tell));
+  parts.limits = std::make_shared<ClientLimits>(settings.limits, metrics);
+  SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
+  parts.state = std::make_shared<const State>(std::move(state));
+  SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
+  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
+  return server;
 }
 
 }  // namespace sartor

@@ -1,4 +1,4 @@
-// The HTTP interface over one bundle: docs/http.md, or /docs of a running server.
+// The HTTP interface over a workspace's bundles: docs/http.md, or /docs of a running server.
 #pragma once
 
 #include <functional>
@@ -8,23 +8,39 @@
 #include "sartor/base/json.h"
 #include "sartor/base/result.h"
 #include "sartor/http/intake.h"
+#include "sartor/http/rate_limit.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
 #include "sartor/live/live_guard.h"
+#include "sartor/serving/bundle_shelf.h"
+#include "sartor/serving/live_bundle.h"
 #include "sartor/serving/service.h"
 #include "sartor/store/api_keys.h"
+#include "sartor/store/state.h"
 
 namespace sartor {
 
 // What the server can do beside answering from its bundle.
 struct ApiParts {
-  std::shared_ptr<Intake> intake;       // null: events are 503
-  std::shared_ptr<const ApiKeys> keys;  // null: nobody is asked for one
-  std::shared_ptr<LiveGuard> guard;     // null: no holdback, no breakers, no exposures
+  std::shared_ptr<Intake> intake;        // null: events are 503
+  std::shared_ptr<const ApiKeys> keys;   // null: nobody is asked for one
+  std::shared_ptr<LiveGuard> guard;      // null: no holdback, no breakers, no exposures
+  std::shared_ptr<BundleShelf> shelf;    // null: no other bundle can be served
+  std::shared_ptr<ClientLimits> limits;  // null: none
+  std::shared_ptr<const State> state;    // null: /v1/runs is 503
+};
+
+struct ServeSettings {
+  bool watch = true;  // serve what bundles/current leads to as it is switched; else at SIGHUP only
+  RateSettings limits;
+  GuardOptions guard;
+  // Hears, in lines and from several threads, what had to be mended, what cannot be done, and which
+  // bundle serves from now on.
+  std::function<void(const std::string&)> tell = [](const std::string&) {};
 };
 
 // Every route of the server. `version` is the program's.
-std::shared_ptr<const Router> make_api(std::shared_ptr<const Recommender> recommender,
+std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
                                        const std::string& version,
                                        std::shared_ptr<HttpMetrics> metrics,
                                        const ApiParts& parts = {});
@@ -34,12 +50,11 @@ Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& 
                                 const std::string& version);
 
 // The same, with what the workspace knows: its API keys, asked for if there ever was one, its event
-// log, and its breakers. `tell` hears what had to be mended, and what cannot be done. Fails
-// likewise, and as ApiKeys::open, Intake::open and LiveGuard::open do.
+// log, its breakers, and its other bundles. `bundle` is one of them. Fails likewise, and as
+// ApiKeys::open, Intake::open and LiveGuard::open do.
 Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
-                                   const ServerOptions& options, const GuardOptions& guard,
-                                   const std::string& version,
-                                   const std::function<void(const std::string&)>& tell);
+                                   const ServerOptions& options, const std::string& version,
+                                   const ServeSettings& settings);
 
 // A value of a context as text; true, false and numbers may stand for one.
 std::string value_text(const Json& value);

@@ -168,7 +168,7 @@ constexpr const char* kSchemas = R"json({
 "Models": {
   "type": "object", "additionalProperties": false,
   "required": ["model_version", "sartor_version", "metric", "as_of", "users", "items",
-               "eligible_items", "models"],
+               "eligible_items", "models", "versions"],
   "properties": {
     "model_version": {"type": "string"},
     "sartor_version": {"type": "string"},
@@ -179,7 +179,51 @@ constexpr const char* kSchemas = R"json({
     "eligible_items": {"type": "integer"},
     "models": {"type": "array", "items": {
       "type": "object", "additionalProperties": false, "required": ["name", "family"],
-      "properties": {"name": {"type": "string"}, "family": {"type": "string"}}}}
+      "properties": {"name": {"type": "string"}, "family": {"type": "string"}}}},
+    "versions": {"type": "array", "description": "of the workspace, the latest first", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["version", "state", "reason", "metric", "published"],
+      "properties": {
+        "version": {"type": "string"},
+        "state": {"type": "string", "enum": ["serving", "previous", "available", "refused"],
+                  "description": "a rollback leads to the previous one"},
+        "reason": {"type": ["string", "null"], "description": "why it was refused"},
+        "metric": {"type": ["string", "null"], "description": "what its run was judged by"},
+        "published": {"type": ["string", "null"]}
+      }}}
+  }},
+"Swap": {
+  "type": "object", "additionalProperties": false,
+  "required": ["version", "before", "seconds", "questions", "overlap"],
+  "properties": {
+    "version": {"type": "string", "description": "that serves now"},
+    "before": {"type": "string", "description": "that served"},
+    "seconds": {"type": "number", "description": "to load it beside; no request waited"},
+    "questions": {"type": "integer", "description": "of the smoke test"},
+    "overlap": {"type": "number", "description": "share of the items listed now that were before"}
+  }},
+"Runs": {
+  "type": "object", "additionalProperties": false, "required": ["runs"],
+  "properties": {"runs": {"type": "array", "items": {"$ref": "#/components/schemas/Run"}}}},
+"Run": {
+  "type": "object", "additionalProperties": false,
+  "required": ["run", "status", "started", "finished", "version", "seconds", "metric", "general",
+               "served", "difference", "low", "high", "segments", "adapted"],
+  "properties": {
+    "run": {"type": "string"},
+    "status": {"type": "string", "enum": ["running", "done", "failed", "cancelled"]},
+    "started": {"type": "string"},
+    "finished": {"type": ["string", "null"]},
+    "version": {"type": ["string", "null"], "description": "of the bundle that it published"},
+    "seconds": {"type": ["number", "null"]},
+    "metric": {"type": ["string", "null"]},
+    "general": {"type": ["number", "null"], "description": "the general model's value on test"},
+    "served": {"type": ["number", "null"], "description": "what the bundle would have served, on test"},
+    "difference": {"type": ["number", "null"]},
+    "low": {"type": ["number", "null"], "description": "of the difference's interval"},
+    "high": {"type": ["number", "null"]},
+    "segments": {"type": ["integer", "null"]},
+    "adapted": {"type": ["integer", "null"], "description": "segments that left the general model"}
   }},
 "Health": {
   "type": "object", "additionalProperties": false, "required": ["status"],

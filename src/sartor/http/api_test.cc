@@ -51,13 +51,14 @@ class Api : public testing::Test {
   }
 
   static std::string folder_;
-  static std::shared_ptr<const Recommender> recommender_;
+  static std::shared_ptr<Recommender> recommender_;
   std::shared_ptr<HttpMetrics> metrics_ = std::make_shared<HttpMetrics>();
-  std::shared_ptr<const Router> api_ = make_api(recommender_, "1.2.3", metrics_);
+  std::shared_ptr<const Router> api_ =
+      make_api(std::make_shared<LiveBundle>(recommender_), "1.2.3", metrics_);
 };
 
 std::string Api::folder_;
-std::shared_ptr<const Recommender> Api::recommender_;
+std::shared_ptr<Recommender> Api::recommender_;
 
 TEST_F(Api, GivesTheListOfTheLibraryWithAnExposure) {
   Json json = good("Recommendations", ask("GET", "/v1/recommendations?user=002&k=3"));
@@ -93,7 +94,10 @@ TEST_F(Api, TellsAboutItemsUsersSegmentsAndModels) {
             2u);
   EXPECT_EQ(good("User", ask("GET", "/v1/users/002"))["history"], 5);
   EXPECT_EQ(good("Segments", ask("GET", "/v1/segments"))["segments"].size(), 4u);
-  EXPECT_EQ(good("Models", ask("GET", "/v1/models"))["model_version"], "f00d");
+  const Json models = good("Models", ask("GET", "/v1/models"));
+  EXPECT_EQ(models["model_version"], "f00d");
+  EXPECT_EQ(models["versions"][0]["state"], "serving");
+  EXPECT_EQ(ask("POST", "/v1/models/rollback").status, 503);
   good("Health", ask("GET", "/health/live"));
   EXPECT_EQ(good("Health", ask("GET", "/health/ready"))["model_version"], "f00d");
   EXPECT_THAT(ask("GET", "/").body, HasSubstr("everyone else"));
@@ -116,8 +120,9 @@ TEST_F(Api, TheDocumentHoldsEveryRouteAndSchema) {
   const Json document = Json::parse(ask("GET", "/openapi.json").body);
   const std::string text = document.dump();
   for (const char* path :
-       {"/v1/recommendations", "/v1/similar-items", "/v1/segments", "/v1/users/{id}", "/v1/models",
-        "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/report"}) {
+       {"/v1/recommendations", "/v1/similar-items", "/v1/segments", "/v1/users/{id}", "/v1/runs",
+        "/v1/models", "/v1/models/{version}/promote", "/v1/models/rollback", "/health/live",
+        "/health/ready", "/metrics", "/openapi.json", "/docs", "/", "/report"}) {
     EXPECT_TRUE(document["paths"].contains(path)) << path;
   }
   const std::string prefix = "#/components/schemas/";

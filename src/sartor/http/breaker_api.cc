@@ -59,10 +59,10 @@ std::string family_head(const char* name, const char* type, const char* help) {
 
 Result<std::shared_ptr<LiveGuard>> open_guard(const std::string& workspace,
                                               const GuardOptions& options,
-                                              const std::shared_ptr<Recommender>& recommender,
+                                              const std::shared_ptr<LiveBundle>& live,
                                               Intake& intake) {
-  const auto weigh = [recommender](std::span<const StoredEvent> events) {
-    return recommender->weigh(events);
+  const auto weigh = [live](std::span<const StoredEvent> events) {
+    return live->current()->weigh(events);
   };
   SARTOR_ASSIGN(auto opened, LiveGuard::open(workspace, options));
   const std::shared_ptr<LiveGuard> guard = std::move(opened);

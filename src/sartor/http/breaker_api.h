@@ -8,6 +8,7 @@
 #include "sartor/http/intake.h"
 #include "sartor/http/routes.h"
 #include "sartor/live/live_guard.h"
+#include "sartor/serving/live_bundle.h"
 #include "sartor/serving/service.h"
 
 namespace sartor {
@@ -16,7 +17,7 @@ namespace sartor {
 // LiveGuard::open and catch_up do.
 Result<std::shared_ptr<LiveGuard>> open_guard(const std::string& workspace,
                                               const GuardOptions& options,
-                                              const std::shared_ptr<Recommender>& recommender,
+                                              const std::shared_ptr<LiveBundle>& live,
                                               Intake& intake);
 
 // A list with a fresh exposure id. With a guard, it says who answers, and the exposure is logged

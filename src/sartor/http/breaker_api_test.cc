@@ -44,16 +44,16 @@ class BreakerApi : public testing::Test {
     stop();
     auto recommender = Recommender::open(folder_ + "/bundle");
     ASSERT_TRUE(recommender) << recommender.error().message;
-    recommender_ = *recommender;
-    intake_ = std::make_shared<Intake>(folder_ + "/events", recommender_);
+    live_ = std::make_shared<LiveBundle>(*recommender);
+    intake_ = std::make_shared<Intake>(folder_ + "/events", live_);
     ASSERT_TRUE(intake_->open());
     GuardOptions options;
     options.switchboard = {.holdback_least = share_, .holdback_most = share_, .timeout = timeout_};
     options.clock = [this] { return clock_.load(); };
-    auto guard = open_guard(folder_, options, recommender_, *intake_);
+    auto guard = open_guard(folder_, options, live_, *intake_);
     ASSERT_TRUE(guard) << guard.error().message;
     guard_ = *guard;
-    api_ = make_api(recommender_, "1.2.3", std::make_shared<HttpMetrics>(),
+    api_ = make_api(live_, "1.2.3", std::make_shared<HttpMetrics>(),
                     {.intake = intake_, .keys = nullptr, .guard = guard_});
   }
   Json ask(const std::string& schema, const std::string& method, const std::string& target,
@@ -95,7 +95,7 @@ class BreakerApi : public testing::Test {
   double share_ = 0.5;
   Time timeout_ = kSecond;
   std::atomic<Time> clock_ = 1'700'000'000 * kSecond;
-  std::shared_ptr<Recommender> recommender_;
+  std::shared_ptr<LiveBundle> live_;
   std::shared_ptr<Intake> intake_;
   std::shared_ptr<LiveGuard> guard_;
   std::shared_ptr<const Router> api_;

@@ -88,10 +88,12 @@ class EventsApi : public testing::Test {
     auto recommender = Recommender::open(folder_ + "/bundle");
     ASSERT_TRUE(recommender) << recommender.error().message;
     recommender_ = *recommender;
-    intake_ = std::make_shared<Intake>(folder_ + "/events", recommender_);
+    live_ = std::make_shared<LiveBundle>(recommender_);
+    intake_ = std::make_shared<Intake>(folder_ + "/events", live_);
     const Status opened = intake_->open();
     ASSERT_TRUE(opened) << opened.error().message;
-    api_ = make_api(recommender_, "1.2.3", metrics_, {intake_, keys_});
+    api_ =
+        make_api(live_, "1.2.3", metrics_, {.intake = intake_, .keys = keys_, .limits = limits_});
   }
   HttpResponse ask(const std::string& method, const std::string& target,
                    const std::string& body = "", const std::string& key = "",
@@ -125,8 +127,10 @@ class EventsApi : public testing::Test {
       R"({"event_id": "e1", "user": "002", "item": "tea-2", "type": "purchase"})";
   std::shared_ptr<HttpMetrics> metrics_ = std::make_shared<HttpMetrics>();
   std::shared_ptr<Recommender> recommender_;
+  std::shared_ptr<LiveBundle> live_;
   std::shared_ptr<Intake> intake_;
   std::shared_ptr<const ApiKeys> keys_;
+  std::shared_ptr<ClientLimits> limits_;
   std::shared_ptr<const Router> api_;
 };
 
@@ -171,7 +175,7 @@ TEST_F(EventsApi, WhatCannotBeStoredIs503WithAReasonUntilItCan) {
   intake_.reset();
   api_.reset();
   fs::remove_all(folder_ + "/events");
-  Intake intake("/proc/sartor/events", recommender_);
+  Intake intake("/proc/sartor/events", live_);
   ASSERT_TRUE(intake.open());
   ASSERT_EQ(intake.notes().size(), 1u);
   const Json body = Json::parse("{\"events\": [" + tea_ + "]}");
@@ -181,6 +185,63 @@ TEST_F(EventsApi, WhatCannotBeStoredIs503WithAReasonUntilItCan) {
   EXPECT_THAT(response.body, HasSubstr("/proc/sartor"));
   EXPECT_EQ(response.headers.at(0).first, "Retry-After");
   EXPECT_EQ(recommender_->user("002")->history, 5u);
+}
+
+TEST_F(EventsApi, AnEventCountsInTheBundlesThatFollow) {
+  ASSERT_TRUE(write_test_bundle(folder_ + "/other", {.version = "other"}));
+  taken("{\"events\": [" + tea_ + "]}");
+  const std::string changed = list();
+  ASSERT_TRUE(live_->swap_to(folder_ + "/other"));
+  EXPECT_EQ(live_->current()->user("002")->history, 6u);
+  EXPECT_EQ(list(), changed);
+  taken(R"({"events": [{"user": "002", "item": "tea-2", "type": "purchase"}]})");
+  EXPECT_EQ(live_->current()->user("002")->history, 7u);
+}
+
+TEST_F(EventsApi, WhoAsksTooOftenWaits) {
+  limits_ = std::make_shared<ClientLimits>(RateSettings{.requests_per_second = 0.01,
+                                                        .request_burst = 4,
+                                                        .events_per_second = 0.01,
+                                                        .event_burst = 2},
+                                           metrics_);
+  start();
+  const std::string batch =
+      R"({"events": [{"user": "002", "item": "tea-2", "type": "purchase"},
+                     {"user": "002", "item": "tea-2", "type": "purchase"}]})";
+  EXPECT_EQ(ask("POST", "/v1/events", batch).status, 200);
+  const HttpResponse late = ask("POST", "/v1/events", batch);
+  EXPECT_EQ(late.status, 429);
+  EXPECT_EQ(late.content_type, "application/problem+json");
+  EXPECT_EQ(late.headers.at(0), std::make_pair(std::string("Retry-After"), std::string("200")));
+  EXPECT_EQ(recommender_->user("002")->history, 7u) << "nothing of a late batch is stored";
+  EXPECT_EQ(ask("GET", "/v1/recommendations?user=002").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/segments").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/segments").headers.at(0).second, "100");
+  EXPECT_EQ(ask("GET", "/health/ready").status, 200) << "what is open to all has no limit";
+  const std::string counts = metrics_->text();
+  EXPECT_THAT(counts, HasSubstr("sartor_rate_limited_total{limit=\"events\"} 1\n"));
+  EXPECT_THAT(counts, HasSubstr("sartor_rate_limited_total{limit=\"requests\"} 1\n"));
+}
+
+TEST_F(EventsApi, EachKeyHasItsOwnLimit) {
+  auto keys = ApiKeys::open(folder_);
+  ASSERT_TRUE(keys) << keys.error().message;
+  const std::string one = *keys->create({"recommend"}, "", 1);
+  const std::string two = *keys->create({"recommend"}, "", 1);
+  keys_ = std::make_shared<const ApiKeys>(std::move(*keys));
+  limits_ = std::make_shared<ClientLimits>(
+      RateSettings{.requests_per_second = 0.01, .request_burst = 2}, metrics_);
+  start();
+  const auto status = [&](const std::string& key) {
+    return ask("GET", "/v1/segments", "", key).status;
+  };
+  EXPECT_EQ(status(one), 200);
+  EXPECT_EQ(status(one), 200);
+  EXPECT_EQ(status(one), 429);
+  EXPECT_EQ(status(two), 200);
+  EXPECT_EQ(status("guess"), 401);
+  EXPECT_EQ(status("guess 2"), 401);
+  EXPECT_EQ(status("guess 3"), 429) << "guessing counts for the address";
 }
 
 TEST_F(EventsApi, KeysOpenTheRoutesOfTheirScopes) {
@@ -201,6 +262,7 @@ TEST_F(EventsApi, KeysOpenTheRoutesOfTheirScopes) {
   EXPECT_EQ(ask("GET", "/v1/recommendations?user=002", "", ingest).status, 403);
   EXPECT_EQ(ask("GET", "/v1/recommendations?user=002", "", recommend).status, 200);
   EXPECT_EQ(ask("GET", "/metrics", "", recommend).status, 403);
+  EXPECT_EQ(ask("POST", "/v1/models/rollback", "", recommend).status, 403);
   for (const char* path : {"/v1/users/002", "/v1/segments", "/metrics", "/", "/report"}) {
     EXPECT_EQ(ask("GET", path).status, 401) << path;
     EXPECT_EQ(ask("GET", path, "", admin).status, 200) << path;

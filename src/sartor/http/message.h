@@ -18,6 +18,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in the order sent
   std::map<std::string, std::string> headers;              // names in lower case
   std::string body;
+  std::string peer;        // the client's address
   std::string request_id;  // the client's X-Request-ID, or one made here
 
   // The header's value, or "".

@@ -63,9 +63,43 @@ void HttpMetrics::events(std::size_t accepted, std::size_t duplicates, std::size
   events_["rejected"] += rejected;
 }
 
+void HttpMetrics::limited(const std::string& limit) {
+  const std::lock_guard lock(mutex_);
+  ++limited_[limit];
+}
+
+void HttpMetrics::serves(const std::string& version) {
+  const std::lock_guard lock(mutex_);
+  version_ = version;
+}
+
+void HttpMetrics::swapped(double seconds) {
+  const std::lock_guard lock(mutex_);
+  ++swaps_;
+  swap_seconds_ = seconds;
+}
+
+void HttpMetrics::refused_bundle() {
+  const std::lock_guard lock(mutex_);
+  ++refused_bundles_;
+}
+
+// What serves, and what took over.
+std::string HttpMetrics::bundle_text() const {
+  std::string out = family("sartor_bundle_info", "gauge", "The bundle that serves.");
+  if (!version_.empty())
+    out += fmt::format("sartor_bundle_info{{version={}}} 1\n", label_value(version_));
+  out += family("sartor_bundle_swap_seconds", "gauge", "What the last swap took, beside requests.");
+  out += fmt::format("sartor_bundle_swap_seconds {}\n", shortest(swap_seconds_));
+  out += family("sartor_bundle_swaps_total", "counter", "Bundles that were to take over.");
+  out += fmt::format("sartor_bundle_swaps_total{{outcome=\"refused\"}} {}\n", refused_bundles_);
+  return out + fmt::format("sartor_bundle_swaps_total{{outcome=\"swapped\"}} {}\n", swaps_);
+}
+
 std::string HttpMetrics::text() const {
   const std::lock_guard lock(mutex_);
-  std::string out = family("sartor_events_total", "counter", "Events that clients sent.");
+  std::string out =
+      bundle_text() + family("sartor_events_total", "counter", "Events that clients sent.");
   for (const auto& [outcome, count] : events_) {
     out += fmt::format("sartor_events_total{{outcome=\"{}\"}} {}\n", outcome, count);
   }
@@ -98,6 +132,10 @@ std::string HttpMetrics::text() const {
     const auto& [route, method, status] = key;
     out += fmt::format("sartor_http_requests_total{{route={},method=\"{}\",status=\"{}\"}} {}\n",
                        label_value(route), method, status, count);
+  }
+  out += family("sartor_rate_limited_total", "counter", "Requests over a client's rate limit.");
+  for (const auto& [limit, count] : limited_) {
+    out += fmt::format("sartor_rate_limited_total{{limit=\"{}\"}} {}\n", limit, count);
   }
   out += family("sartor_uptime_seconds", "gauge", "Since the server started.");
   const std::chrono::duration<double> up = std::chrono::steady_clock::now() - started_;

@@ -27,6 +27,15 @@ class HttpMetrics {
   // Events of one batch.
   void events(std::size_t accepted, std::size_t duplicates, std::size_t rejected);
 
+  // Requests answered 429, by the limit that was met ("requests", "events").
+  void limited(const std::string& limit);
+
+  // The version that answers from now on.
+  void serves(const std::string& version);
+  // A bundle took over, loaded beside in `seconds`; or was refused.
+  void swapped(double seconds);
+  void refused_bundle();
+
   // `source` makes families of its own, whose text stands behind the others.
   void add_source(std::function<std::string()> source);
 
@@ -41,12 +50,19 @@ class HttpMetrics {
     double sum = 0;
   };
 
+  std::string bundle_text() const;
+
   mutable std::mutex mutex_;
   std::map<std::tuple<std::string, std::string, int>, std::uint64_t> requests_;
   std::map<std::string, Latency> latency_;  // by route
   std::map<int, std::uint64_t> refused_;
   std::map<std::string, std::uint64_t> fallbacks_;
   std::map<std::string, std::uint64_t> events_;  // by outcome
+  std::map<std::string, std::uint64_t> limited_;
+  std::string version_;  // of the bundle, one at a time
+  double swap_seconds_ = 0;
+  std::uint64_t swaps_ = 0;
+  std::uint64_t refused_bundles_ = 0;
   std::vector<std::function<std::string()>> sources_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

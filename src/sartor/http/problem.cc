@@ -15,6 +15,7 @@ constexpr ProblemKind kKinds[] = {
     {"not-found", 404, "Not found", "There is no such path, or nothing of that name."},
     {"method-not-allowed", 405, "Method not allowed",
      "The path exists, but not with this method; the Allow header names those that do."},
+    {"conflict", 409, "Conflict", "There is nothing to do, as things stand."},
     {"body-too-large", 413, "Body too large", "Send less at once."},
     {"unsupported-media-type", 415, "Unsupported media type",
      "A request with a body needs Content-Type: application/json."},
@@ -23,6 +24,11 @@ constexpr ProblemKind kKinds[] = {
     {"invalid-parameters", 422, "Invalid parameters",
      "The request was understood, but a value is missing, unknown or out of range; `errors` names "
      "each."},
+    {"bundle-refused", 422, "Bundle refused",
+     "The bundle is damaged or gives wrong answers; the one that served before serves on."},
+    {"too-many-requests", 429, "Too many requests",
+     "This key, or this address, asks more often than the server's limits allow; the Retry-After "
+     "header says when to ask again."},
     {"header-too-large", 431, "Header too large",
      "The request line and header fields are too long."},
     {"internal", 500, "Internal error", "A promise of the server's own was broken; see its log."},
@@ -35,7 +41,7 @@ const ProblemKind& kind_of(const std::string& name) {
     if (name == kind.name) return kind;
   }
   assert(false && "unknown problem");
-  return kKinds[10];
+  return *(std::end(kKinds) - 2);
 }
 
 const char* name_of(ErrorCode code) {

@@ -225,10 +225,10 @@ const Route* Router::find(const HttpRequest& request, std::string& allowed) cons
 }
 
 HttpResponse Router::answer(const Route& route, const HttpRequest& request) const {
-  if (gate_) {
-    if (auto refusal = gate_(route, request)) return std::move(*refusal);
-  }
   Call call{.request = request};
+  if (gate_) {
+    if (auto refusal = gate_(route, request, call.client)) return std::move(*refusal);
+  }
   Complaints complaints;
   read_path(route, call, complaints);
   read_query(route, call, complaints);

@@ -37,6 +37,7 @@ struct Call {
   std::map<std::string, std::map<std::string, std::string>> maps;  // those with is_map
   std::map<std::string, long long> numbers;                        // whole ones, defaults filled in
   const Json* body = nullptr;                                      // of routes that have one
+  std::string client;                                              // as the gate names it
 
   std::optional<std::string> text(const std::string& name) const;
   std::vector<std::string> all(const std::string& name) const;
@@ -54,8 +55,9 @@ struct Route {
   std::function<HttpResponse(const Call&)> handler;
 };
 
-// Whether a request may come to a route: an answer that says no, or nothing.
-using Gate = std::function<std::optional<HttpResponse>(const Route&, const HttpRequest&)>;
+// Whether a request may come to a route: an answer that says no, or nothing; and whose it is.
+using Gate = std::function<std::optional<HttpResponse>(const Route&, const HttpRequest&,
+                                                       std::string& client)>;
 
 class Router {
  public:

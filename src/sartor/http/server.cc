@@ -67,8 +67,12 @@ bool is_loopback_name(std::string_view host) {
 }
 
 struct Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {
+    error_code gone;
+    peer = stream.socket().remote_endpoint(gone).address().to_string();
+  }
   beast::tcp_stream stream;
+  std::string peer;
   bool idle = false;  // waits for a request; looked at on the connection's strand only
 };
 
@@ -104,6 +108,7 @@ class HttpServer::Impl {
     if (options_.stop_on_signals) {
       signals_.add(SIGINT);
       signals_.add(SIGTERM);
+      if (options_.on_hangup) signals_.add(SIGHUP);
       await_signal();
     }
     asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
@@ -186,9 +191,13 @@ class HttpServer::Impl {
   }
 
   void await_signal() {
-    signals_.async_wait([this](const error_code& error, int) {
+    signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
-      begin_stop();
+      if (signal == SIGHUP) {
+        options_.on_hangup();
+      } else {
+        begin_stop();
+      }
       await_signal();
     });
   }
@@ -289,7 +298,7 @@ class HttpServer::Impl {
       if (!kind.empty()) co_await refuse(connection, kind, error.message(), id);
       co_return false;
     }
-    HttpRequest request;
+    HttpRequest request{.peer = connection.peer};
     const std::string wrong = read(parser.get(), request);
     if (!wrong.empty()) {
       const bool misdirected = wrong == kWrongHost;

@@ -31,7 +31,8 @@ struct ServerOptions {
   // their own, so that others do not wait with them.
   std::function<bool(const HttpRequest&)> waits;
   int waiting_threads = 16;
-  bool stop_on_signals = false;  // SIGINT and SIGTERM stop it as stop() does
+  bool stop_on_signals = false;     // SIGINT and SIGTERM stop it as stop() does
+  std::function<void()> on_hangup;  // called at SIGHUP, if stop_on_signals; must not wait
 };
 
 // Called from several threads at once. What it throws becomes a 500.

@@ -333,6 +333,20 @@ TEST(HttpServer, SigtermStopsIt) {
   EXPECT_THAT(busy.rest(), HasSubstr("GET /slow"));
 }
 
+TEST(HttpServer, SighupIsHeardAndStopsNothing) {
+  ServerOptions options = quick();
+  options.stop_on_signals = true;
+  std::atomic<int> heard = 0;
+  options.on_hangup = [&] { ++heard; };
+  HttpServer server = started(options);
+  for (int times = 1; times <= 2; ++times) {
+    ::kill(::getpid(), SIGHUP);
+    for (int i = 0; i < 1000 && heard < times; ++i) std::this_thread::sleep_for(milliseconds(5));
+    EXPECT_EQ(heard, times);
+  }
+  EXPECT_THAT(ask(server, get("/fine")), HasSubstr("GET /fine"));
+}
+
 TEST(HttpServer, AStubbornRequestIsLeftBehindAtTheDeadline) {
   ServerOptions options = quick();
   options.body_timeout = milliseconds(60'000);

@@ -37,6 +37,11 @@ struct ServeConfig {
   int port = 8080;
   std::string host = "127.0.0.1";
   int threads = 2;
+  bool watch = true;
+  double requests_per_second = 0;
+  double request_burst = 0;
+  double events_per_second = 0;
+  double event_burst = 0;
   double attribution_hours = 24;
   double holdback_least = 0.05;
   double holdback_most = 0.20;
@@ -50,6 +55,16 @@ struct ServeConfig {
               "where to listen; 0 takes a free one and says which"},
         Field{"host", &ServeConfig::host, "address; any but loopback needs a key"},
         Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"},
+        Field{"watch", &ServeConfig::watch,
+              "a new bundle takes over within a second or two; else at SIGHUP, or when it is "
+              "promoted"},
+        Field{"requests_per_second", &ServeConfig::requests_per_second, 0, 1e6, Scale::fixed,
+              "of one key, or of one address without keys; 0: any number"},
+        Field{"request_burst", &ServeConfig::request_burst, 0, 1e6, Scale::fixed,
+              "requests at once, after a pause; 0: what a second allows"},
+        Field{"events_per_second", &ServeConfig::events_per_second, 0, 1e9, Scale::fixed,
+              "likewise, of the events in them"},
+        Field{"event_burst", &ServeConfig::event_burst, 0, 1e9, Scale::fixed, "likewise"},
         Field{"attribution_hours", &ServeConfig::attribution_hours, 0.1, 168, Scale::fixed,
               "how long after a list an event may still be tied to it"},
         Field{"holdback_least", &ServeConfig::holdback_least, 0, 0.5, Scale::fixed,

@@ -169,7 +169,7 @@ Result<Published> publish_bundle(const PublishInput& input, const std::string& v
                                {"data", sha256(facts.project->data().fingerprint)},
                                {"config", bundle_config(*facts.config)}}));
   }
-  SARTOR_TRY(switch_link(input.bundles + "/current", version));
+  SARTOR_TRY(switch_current(input.bundles, version));
   return published;
 }
 

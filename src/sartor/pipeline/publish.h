@@ -20,9 +20,9 @@ struct Published {
   std::string version;
 };
 
-// Writes `bundles`/<version> if it is not there yet, and lets `bundles`/current lead to it. The
-// version is a fingerprint of config and data, so equal inputs give the same folder with the same
-// bytes.
+// Writes `bundles`/<version> if it is not there yet, and lets `bundles`/current lead to it, and
+// `bundles`/previous to what that led to before (switch_current). The version is a fingerprint of
+// config and data, so equal inputs give the same folder with the same bytes.
 Result<Published> publish_bundle(const PublishInput& input, const std::string& version,
                                  const Resources& resources);
 

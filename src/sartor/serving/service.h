@@ -107,6 +107,12 @@ struct UserInfo {
   std::vector<std::pair<std::string, std::string>> features;  // name, value as text
 };
 
+// Users and items of a bundle, evenly spread over its ids: what a check may ask about.
+struct Sample {
+  std::vector<std::string> users;
+  std::vector<std::string> items;
+};
+
 // Immutable but for learn(); safe to use from any number of threads at once.
 class Recommender {
  public:
@@ -141,6 +147,9 @@ class Recommender {
   Result<UserInfo> user(const std::string& id) const;
 
   const BundleInfo& info() const;
+
+  // At most `most` of each.
+  Sample sample(std::size_t most) const;
 
  private:
   explicit Recommender(std::unique_ptr<const Bundle> bundle);

@@ -122,7 +122,7 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   if (options.change) options.change(staged);
   return staged.publish({{"format_version", 1},
                          {"sartor_version", "0.1.0"},
-                         {"model_version", "f00d"},
+                         {"model_version", options.version},
                          {"metric", "ndcg@10"}});
 }
 

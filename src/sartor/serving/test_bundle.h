@@ -11,6 +11,7 @@
 namespace sartor {
 
 struct TestBundleOptions {
+  std::string version = "f00d";
   bool repeat = false;
   // Called before the folder is published, to break or add something.
   std::function<void(const StagedFolder&)> change;

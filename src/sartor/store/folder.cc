@@ -310,4 +310,13 @@ Result<std::string> read_link(const std::string& link) {
   return target.string();
 }
 
+// `previous` first: whoever is killed in between has a `current` that was there before.
+Status switch_current(const std::string& folder, const std::string& target) {
+  const std::string current = folder + "/current";
+  const auto before = read_link(current);
+  if (!before && before.error().code != ErrorCode::not_found) return before.error();
+  if (before && *before != target) SARTOR_TRY(switch_link(folder + "/previous", *before));
+  return switch_link(current, target);
+}
+
 }  // namespace sartor

@@ -70,6 +70,10 @@ Result<Json> read_manifest(const std::string& path);
 // one step: a reader finds the old target or the new one.
 Status switch_link(const std::string& link, const std::string& target);
 
+// Lets the link `current` of `folder` lead to `target` (a name in the folder), and `previous` to
+// what `current` led to before; `previous` stays if that is the same.
+Status switch_current(const std::string& folder, const std::string& target);
+
 // Where `link` leads to, as it was written; `not_found` if there is no such link.
 Result<std::string> read_link(const std::string& link);
 

@@ -149,5 +149,15 @@ TEST_F(Folder, SwitchesALinkInOneStep) {
   EXPECT_EQ(switch_link(in("no/where"), "x").error().code, ErrorCode::io);
 }
 
+TEST_F(Folder, RemembersWhatCurrentLedToBefore) {
+  ASSERT_TRUE(switch_current(root_, "a"));
+  EXPECT_EQ(*read_link(in("current")), "a");
+  EXPECT_EQ(read_link(in("previous")).error().code, ErrorCode::not_found);
+  ASSERT_TRUE(switch_current(root_, "b"));
+  ASSERT_TRUE(switch_current(root_, "b"));  // a run that found it there already
+  EXPECT_EQ(*read_link(in("current")), "b");
+  EXPECT_EQ(*read_link(in("previous")), "a");
+}
+
 }  // namespace
 }  // namespace sartor

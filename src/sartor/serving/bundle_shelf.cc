@@ -1,0 +1,209 @@
+#include "sartor/serving/bundle_shelf.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "sartor/base/text.h"
+#include "sartor/store/folder.h"
+
+namespace sartor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The name of a folder of bundles, and not one of the links or of what is being made.
+bool is_version(const std::string& name) {
+  return !name.empty() && !name.starts_with('.') && name.find('/') == std::string::npos &&
+         name.find('\0') == std::string::npos && name != "current" && name != "previous";
+}
+
+// When the manifest was last written; the earliest time there is if it cannot be told.
+fs::file_time_type stamp_of(const std::string& folder) {
+  std::error_code error;
+  const auto time = fs::last_write_time(folder + "/" + kManifest, error);
+  return error ? fs::file_time_type::min() : time;
+}
+
+Time time_of(fs::file_time_type stamp) {
+  const auto system = std::chrono::file_clock::to_sys(stamp);
+  return std::chrono::duration_cast<std::chrono::microseconds>(system.time_since_epoch()).count();
+}
+
+Error nothing_to_do(const std::string& message) { return {ErrorCode::invalid_argument, message}; }
+
+}  // namespace
+
+BundleShelf::BundleShelf(std::string bundles, std::shared_ptr<LiveBundle> live,
+                         SwapObserver observer)
+    : bundles_(std::move(bundles)), live_(std::move(live)), observer_(std::move(observer)) {}
+
+BundleShelf::~BundleShelf() {
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void BundleShelf::watch(std::chrono::milliseconds interval) {
+  thread_ = std::thread([this, interval] { run(interval); });
+}
+
+void BundleShelf::nudge() {
+  {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+  }
+  changed_.notify_all();
+}
+
+void BundleShelf::run(std::chrono::milliseconds interval) {
+  std::unique_lock lock(mutex_);
+  const auto woken = [this] { return nudged_ || closing_; };
+  while (!closing_) {
+    if (interval.count() > 0) {
+      changed_.wait_for(lock, interval, woken);
+    } else {
+      changed_.wait(lock, woken);
+    }
+    if (closing_) break;
+    const bool again = std::exchange(nudged_, false);
+    lock.unlock();
+    (void)follow(again);  // the observer hears of it
+    lock.lock();
+  }
+}
+
+std::string BundleShelf::serving() const {
+  return fs::path(live_->current()->info().path).filename().string();
+}
+
+// The version that a link leads to, "" if there is none.
+std::string BundleShelf::linked(const char* name) const {
+  const auto target = read_link(bundles_ + "/" + name);
+  return target ? fs::path(*target).filename().string() : "";
+}
+
+Result<SwapReport> BundleShelf::swap(const std::string& version,
+                                     const std::function<Status()>& settle) {
+  Status settled;
+  const fs::file_time_type stamp = stamp_of(folder(version));
+  auto swapped = live_->swap_to(folder(version), [&] { return settled = settle(); });
+  if (!settled) return settled.error();
+  {
+    const std::lock_guard lock(mutex_);
+    if (swapped) {
+      refused_.erase(version);
+    } else {
+      swapped = Error{ErrorCode::bad_data, swapped.error().message};
+      refused_[version] = {swapped.error().message, stamp};
+    }
+  }
+  if (observer_) observer_(version, swapped);
+  return swapped;
+}
+
+Status BundleShelf::follow(bool again) {
+  const std::lock_guard one(acting_);
+  const std::string version = linked("current");
+  const std::string before = serving();
+  if (!is_version(version) || version == before) return {};
+  if (!again) {
+    const std::lock_guard lock(mutex_);
+    const auto refusal = refused_.find(version);
+    if (refusal != refused_.end() && refusal->second.stamp == stamp_of(folder(version))) return {};
+  }
+  // Where the link cannot be written, as in a folder of somebody else's, `previous` is as the run
+  // left it.
+  const auto swapped = swap(version, [&] {
+    (void)switch_link(bundles_ + "/previous", before);
+    return Status();
+  });
+  return swapped ? Status() : swapped.error();
+}
+
+Result<SwapReport> BundleShelf::lead_back(const std::string& version) {
+  SARTOR_TRY(switch_link(bundles_ + "/current", version));
+  return SwapReport{.version = version, .before = version, .smoke = {}};
+}
+
+Result<SwapReport> BundleShelf::serve(const std::string& version) {
+  const std::string before = serving();
+  return swap(version, [&]() -> Status {
+    SARTOR_TRY(switch_link(bundles_ + "/previous", before));
+    return switch_link(bundles_ + "/current", version);
+  });
+}
+
+Result<SwapReport> BundleShelf::promote(const std::string& version) {
+  const std::lock_guard one(acting_);
+  std::error_code ignored;
+  if (!is_version(version) || !fs::is_directory(folder(version), ignored)) {
+    return Error{ErrorCode::not_found, fmt::format("no version '{}'", printable(version))};
+  }
+  if (version != serving()) return serve(version);
+  if (linked("current") == version) return nothing_to_do(version + " serves already");
+  return lead_back(version);
+}
+
+Result<SwapReport> BundleShelf::roll_back() {
+  const std::lock_guard one(acting_);
+  const std::string now = serving();
+  if (linked("current") != now) return lead_back(now);
+  const std::string version = linked("previous");
+  std::error_code ignored;
+  if (!is_version(version) || version == now) {
+    return nothing_to_do("no version served before " + now);
+  }
+  if (!fs::is_directory(folder(version), ignored)) {
+    return nothing_to_do(
+        fmt::format("version {} served before, and is not there any more", version));
+  }
+  return serve(version);
+}
+
+ShelfVersion BundleShelf::describe(const std::string& version, const std::string& serving,
+                                   const std::string& previous) const {
+  ShelfVersion row{.version = version, .state = "available"};
+  if (const auto stamp = stamp_of(folder(version)); stamp != fs::file_time_type::min()) {
+    row.published = time_of(stamp);
+  }
+  const auto manifest = read_manifest(folder(version));
+  if (manifest)
+    row.metric = manifest->value("metric", Json()).is_string() ? (*manifest)["metric"] : "";
+  const std::lock_guard lock(mutex_);
+  if (version == serving) {
+    row.state = "serving";
+  } else if (const auto refusal = refused_.find(version); refusal != refused_.end()) {
+    row.state = "refused";
+    row.reason = refusal->second.reason;
+  } else if (!manifest) {
+    row.state = "refused";
+    row.reason = manifest.error().message;
+  } else if (version == previous) {
+    row.state = "previous";
+  }
+  return row;
+}
+
+std::vector<ShelfVersion> BundleShelf::versions() const {
+  std::vector<std::pair<fs::file_time_type, std::string>> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(bundles_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!is_version(name) || !entry.is_directory(error)) continue;
+    found.emplace_back(stamp_of(folder(name)), name);
+  }
+  std::sort(found.rbegin(), found.rend());
+  if (found.size() > kMostVersions) found.resize(kMostVersions);
+  const std::string now = serving();
+  const std::string previous = linked("previous");
+  std::vector<ShelfVersion> rows;
+  for (const auto& [stamp, name] : found) rows.push_back(describe(name, now, previous));
+  return rows;
+}
+
+}  // namespace sartor
