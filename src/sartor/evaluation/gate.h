@@ -237,6 +237,10 @@ Json control_json(const ControlSummary& control);
 // inputs summarised and its verdict.
 std::string decisions_jsonl(const GateInput& input, const GateResult& result);
 
+// What the log says was decided on: config, looks, candidates and validate estimates as recorded,
+// users and arms as in `segments`. Fails with `bad_data` if the log cannot be read.
+Result<GateInput> recorded_gate_input(std::string_view log, std::vector<GateSegment> segments);
+
 // Decides again by the config, looks, candidates and validate estimates that the log recorded, over
 // the users and arms of `segments` (the same keys in the same order), and lists every difference:
 // none if the log tells the truth. Fails with `bad_data` if the log cannot be read.
