@@ -75,8 +75,8 @@ def print_report(report):
     names = [one["data"] for one in data]
     q, n = data[0]["q"], data[0]["replicates"]
     print(f"People ({data[0]['metric']}, min_gain {percent(data[0]['min_gain'])}, q {q}, {n:,} replicates a world):\n")
-    table(["data", "window", "segment", "users", "whose lists differ in value", "gain", "sd(d) / mean(g)", "drawn from"],
-          [[one["data"], p["window"], p["segment"], f"{p['users']:,}", f"{p['informative']:,}", percent(p["gain"]), rate(p["spread"]), "yes" if p["used"] else "no"]
+    table(["data", "window", "segment", "users", "whose lists differ in value", "worth", "gain", "sd(d) / mean(g)", "drawn from"],
+          [[one["data"], p["window"], p["segment"], f"{p['users']:,}", f"{p['informative']:,}", f"{p['effective_users']:.0f}", percent(p["gain"]), rate(p["spread"]), "yes" if p["used"] else "no"]
            for one in data for p in one["people"] if p["informative"]])
     print("P(any false promotion), every segment's true gain exactly at its null:\n")
     table(["world"] + names + ["bar"],

@@ -44,7 +44,8 @@ struct GateConfig {
         Field{"min_users", &GateConfig::min_users, 2, 1e9, Scale::fixed,
               "users in confirm below which a segment stays on general"},
         Field{"min_informative", &GateConfig::min_informative, 1, 1e9, Scale::fixed,
-              "users whose two lists differ in value, likewise"},
+              "likewise for users whose two lists differ in value, each counted by how much: "
+              "(sum d^2)^2 / sum d^4, so that a few large differences are few"},
         Field{"q", &GateConfig::q, 1e-6, 0.5, Scale::fixed,
               "expected share of wrong promotions among all promotions"},
         Field{"users", &GateConfig::users,
@@ -83,6 +84,7 @@ struct GateInput {
 struct ArmComparison {
   std::size_t users = 0;
   std::size_t informative = 0;  // users whose values differ
+  double effective = 0;         // how many of one size would say as much: effective_count()
   double general = kUnknown;
   double chosen = kUnknown;
   double difference = kUnknown;

@@ -32,6 +32,7 @@ Json segment_json(const SegmentVerdict& verdict) {
                {"threshold", verdict.threshold},
                {"low_gate", verdict.low_gate},
                {"n_informative", verdict.primary.informative},
+               {"n_effective", verdict.primary.effective},
                {"smallest_provable_effect", verdict.smallest_provable_effect},
                {"smallest_provable_effect_best", verdict.smallest_provable_effect_best},
                {"guard_n_needed", verdict.guard_n_needed},

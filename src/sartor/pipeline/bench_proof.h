@@ -44,12 +44,12 @@ struct ProofEvidence {
 Result<ProofEvidence> read_proof_evidence(const std::string& path, const Resources& resources);
 
 // {"data", "metric", "q", "min_gain", "min_users", "guards", "replicates", "people": [{"segment",
-// "users", "informative", "gain", "spread", "used"}], "type_one": […], "worlds": [{"world",
-// "segments", "any_wrong", "rate", "low", "high", "bar", "passed", …}], "power", "mixed",
-// "drift_worlds", "drift_passed_to", "drift": [{"from", "to", "tau", …}], "passed"}: "passed" says
-// whether every world in "worlds", where all promotions are wrong, stays within q + 2 standard
-// errors. Deterministic at any thread count. Fails with `bad_data` if no segment has a candidate
-// whose values differ from general's on both sides.
+// "users", "informative", "effective_users", "gain", "spread", "used"}], "type_one": […], "worlds":
+// [{"world", "segments", "any_wrong", "rate", "low", "high", "bar", "passed", …}], "power",
+// "mixed", "drift_worlds", "drift_passed_to", "drift": [{"from", "to", "tau", …}], "passed"}:
+// "passed" says whether every world in "worlds", where all promotions are wrong, stays within q + 2
+// standard errors. Deterministic at any thread count. Fails with `bad_data` if no segment has a
+// candidate whose values differ from general's on both sides.
 Result<Json> prove(const ProofEvidence& evidence, const ProofBench& bench, const GateFunction& gate,
                    const Resources& resources);
 
