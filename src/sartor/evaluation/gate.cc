@@ -47,6 +47,17 @@ std::string reason_not_to_test(const GateSegment& segment, const Measured& measu
   return "";
 }
 
+// Whether every guard that anybody's lists touch has enough to say; one that nothing touches holds.
+bool guards_can_tell(const GateSegment& segment, const GateConfig& config) {
+  for (const auto& [metric, margin] : config.guards) {
+    const GateArms& arms = segment.metrics.at(metric);
+    if (arms.chosen == arms.general) continue;
+    const double worth = effective_count(contrast(arms.chosen, arms.general, -margin));
+    if (worth < config.min_informative - kRoundingOfCount) return false;
+  }
+  return true;
+}
+
 // A guard whose contrast is the same for everybody cannot be tested: it holds as it stands.
 double guard_p(const Moments& contrast) {
   return varies(contrast) ? paired_test(contrast).p : contrast.mean >= 0 ? 0 : 1;
@@ -97,6 +108,8 @@ Measured measure(const GateSegment& segment, const GateConfig& config) {
   verdict.primary = compare_arms(arms.general, arms.chosen);
   out.gain = moments(contrast(arms.chosen, arms.general, config.min_gain));
   verdict.reason = reason_not_to_test(segment, out, config);
+  if (verdict.reason.empty() && !guards_can_tell(segment, config))
+    verdict.reason = "too_few_differences";
   verdict.tested = verdict.reason.empty();
   measure_guards(segment, config, out);
   if (!verdict.tested) return out;

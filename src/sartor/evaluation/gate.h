@@ -45,7 +45,7 @@ struct GateConfig {
               "users in confirm below which a segment stays on general"},
         Field{"min_informative", &GateConfig::min_informative, 1, 1e9, Scale::fixed,
               "likewise for users whose two lists differ in value, each counted by how much: "
-              "(sum d^2)^2 / sum d^4, so that a few large differences are few"},
+              "(sum d^2)^2 / sum d^4, so that a few large differences are few; the same of guards"},
         Field{"q", &GateConfig::q, 1e-6, 0.5, Scale::fixed,
               "expected share of wrong promotions among all promotions"},
         Field{"users", &GateConfig::users,

@@ -97,6 +97,20 @@ TEST(Gate, AFewLargeDifferencesAmongManySmallOnesAreTooFew) {
   EXPECT_TRUE(result.find("even")->tested);
 }
 
+TEST(Gate, AGuardThatAHandfulDecidesCannotBeTested) {
+  GateSegment one = segment("one", 2000, .10);
+  GateArms& guard = one.metrics["recall@20"];
+  for (std::size_t i = 0; i < 2000; ++i) {
+    guard.general[i] = i % 10 == 0 ? .1 : 0;
+    guard.chosen[i] = guard.general[i];
+  }
+  EXPECT_EQ(decide({one}).segments[0].reason, "proved") << "nobody's guard differs";
+  for (std::size_t i = 5; i < 100; i += 10) guard.chosen[i] = 1;
+  EXPECT_EQ(decide({one}).segments[0].reason, "too_few_differences") << "ten users carry it";
+  for (std::size_t i = 5; i < 300; i += 10) guard.chosen[i] = 1;
+  EXPECT_EQ(decide({one}).segments[0].reason, "proved") << "thirty are enough";
+}
+
 TEST(Gate, AMetricThatIsZeroForAllHasNoRelativeGain) {
   GateSegment zero = segment("zero", 400, 0);
   GateArms& primary = zero.metrics["ndcg@10"];

@@ -58,9 +58,9 @@ TEST(RateInterval, Wilson) {
   const Bounds some = rate_interval(100, 2000);
   EXPECT_NEAR(some.low, .04128, 5e-5);
   EXPECT_NEAR(some.high, .06044, 5e-5);
-  EXPECT_EQ(rate_interval(0, 50).low, 0);
+  EXPECT_NEAR(rate_interval(0, 50).low, 0, 1e-15);
   EXPECT_NEAR(rate_interval(0, 50).high, .0713, 5e-4);
-  EXPECT_EQ(rate_interval(50, 50).high, 1);
+  EXPECT_NEAR(rate_interval(50, 50).high, 1, 1e-15);
 }
 
 }  // namespace
