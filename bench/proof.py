@@ -78,10 +78,10 @@ def print_report(report):
     table(["data", "window", "segment", "users", "whose lists differ in value", "worth", "gain", "sd(d) / mean(g)", "drawn from"],
           [[one["data"], p["window"], p["segment"], f"{p['users']:,}", f"{p['informative']:,}", f"{p['effective_users']:.0f}", percent(p["gain"]), rate(p["spread"]), "yes" if p["used"] else "no"]
            for one in data for p in one["people"] if p["informative"]])
-    print("P(any false promotion), every segment's true gain exactly at its null:\n")
+    print("P(any false promotion), every segment's true gain exactly at its null, with its 95 % interval, and how many segments are tested on average:\n")
     table(["world"] + names + ["bar"],
           [row + [rate(data[0]["worlds"][0]["bar"])] for row in rows_by_world(
-              data, "worlds", lambda r: f"{rate(r['rate'])} [{rate(r['low'])}, {rate(r['high'])}]" + ("" if r["passed"] else " **failed**"))])
+              data, "worlds", lambda r: f"{rate(r['rate'])} [{rate(r['low'])}, {rate(r['high'])}], {r['tested']:.1f} of {r['segments']}" + ("" if r["passed"] else " **failed**"))])
     print("One-sided type-I error of a single test at .05 / .005 / .001:\n")
     triple = lambda values: " / ".join(rate(v) for v in values)
     table(["data", "users", "t", "Hall", "worse of both (the gate's)"],
