@@ -172,14 +172,15 @@ int run_main(int argc, char** argv) {
   BenchFlags bench_flags;
   auto* bench = app.add_subcommand(
       "bench",
-      "time one kernel on arrays in NumPy's format, rank a published split, or try a sampler");
+      "time one kernel on arrays in NumPy's format, rank a published split, try a sampler, or the "
+      "gate");
   bench->add_option("workload", bench_flags.workload, "one of " + join(workloads(), ", "))
       ->required()
       ->check(CLI::IsMember(workloads()));
   bench->add_option(
-      "--input", bench_flags.input,
+      "--input", bench_flags.inputs,
       "folder with indptr.npy, indices.npy, values.npy, shape.npy; clicks: a workspace, "
-      "or a TOML file");
+      "or a TOML file; proof: workspaces after `sartor run`, or bundles");
   bench->add_option("--output", bench_flags.output, "folder for what the kernel made, as .npy");
   bench->add_option("--train", bench_flags.train,
                     "ranking: lines of a user and the user's items, or of user,item");
@@ -189,7 +190,8 @@ int run_main(int argc, char** argv) {
       "Examples: sartor bench ease --input csr --set regularization=300 --json\n          sartor "
       "bench ranking --train train.txt --test test.txt --set model=ease --json\n          sartor "
       "bench clicks --input examples/kuairand --set from=2022-05-06T00:00:00Z\n          sartor "
-      "bench bbob --set sampler=tpe --json");
+      "bench bbob --set sampler=tpe --json\n          sartor bench proof --input shop --set "
+      "replicates=2000");
   bench->callback([&] { exit_code = verb_bench(flags, bench_flags); });
 
   std::string what;

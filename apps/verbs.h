@@ -30,6 +30,9 @@ struct CommonFlags {
 };
 
 Resources resources_of(const CommonFlags& flags, Progress* progress);
+// From here on the first Ctrl-C (or SIGTERM) sets resources_of()'s flag, the second ends the
+// program.
+void stop_on_interrupt();
 // The workspace folder and the config file that the flags name.
 std::string workspace_of(const CommonFlags& flags);
 Result<RunRequest> request_of(const CommonFlags& flags);
@@ -56,8 +59,9 @@ struct RecommendFlags {
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend);
 struct BenchFlags {
   std::string workload;
-  std::string input, output;  // folders of arrays
-  std::string train, test;    // files of a ranking
+  std::vector<std::string> inputs;  // folders of arrays: one, but for proof
+  std::string output;
+  std::string train, test;  // files of a ranking
 };
 std::vector<std::string> workloads();
 int verb_bench(const CommonFlags& flags, const BenchFlags& bench);

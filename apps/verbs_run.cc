@@ -91,8 +91,7 @@ void print_result(const RunOutcome& outcome) {
 }
 
 int run_and_print(const CommonFlags& flags, const RunRequest& request, RunOutcome* kept = nullptr) {
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
+  stop_on_interrupt();
   TerminalProgress progress(flags.quiet);
   const Resources resources = resources_of(flags, &progress);
   auto outcome = run_pipeline(request, resources);
@@ -109,6 +108,11 @@ int run_and_print(const CommonFlags& flags, const RunRequest& request, RunOutcom
 }
 
 }  // namespace
+
+void stop_on_interrupt() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
 
 Resources resources_of(const CommonFlags& flags, Progress* progress) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));

@@ -18,11 +18,12 @@
 namespace sartor {
 namespace {
 
-constexpr double kShownAlpha = 0.025;        // of each bound that is shown
-constexpr double kGuardAlpha = 0.05;         // of a guard by itself, guard_rule = "each"
-constexpr double kExperimentQ = 0.2;         // worth a live experiment
-constexpr double kHopelessEffect = 0.2;      // nobody gains that much
-constexpr double kUnstableZ = 2.58;          // two-sided 1 %
+constexpr double kShownAlpha = 0.025;    // of each bound that is shown
+constexpr double kGuardAlpha = 0.05;     // of a guard by itself, guard_rule = "each"
+constexpr double kExperimentQ = 0.2;     // worth a live experiment
+constexpr double kHopelessEffect = 0.2;  // nobody gains that much
+constexpr double kUnstableZ = 2.58;      // two-sided 1 %
+constexpr double kRoundingOfCount = 1e-6;
 constexpr double kRoundingOfMetric = 1e-13;  // values lie in [0, 1]: less is not variation
 
 bool varies(const Moments& d) { return d.n >= 2 && d.sd() > kRoundingOfMetric; }
@@ -41,11 +42,20 @@ std::string reason_not_to_test(const GateSegment& segment, const Measured& measu
   if (!segment.candidate) return "no_candidate";
   if (segment.validate && *segment.validate <= 0) return "not_better_on_validate";
   if (primary.informative == 0) return "identical";
-  if (primary.informative < static_cast<std::size_t>(config.min_informative)) {
-    return "too_few_differences";
-  }
+  if (primary.effective < config.min_informative - kRoundingOfCount) return "too_few_differences";
   if (!(primary.sd > kRoundingOfMetric) || !varies(measured.gain)) return "no_variation";
   return "";
+}
+
+// Whether every guard that anybody's lists touch has enough to say; one that nothing touches holds.
+bool guards_can_tell(const GateSegment& segment, const GateConfig& config) {
+  for (const auto& [metric, margin] : config.guards) {
+    const GateArms& arms = segment.metrics.at(metric);
+    if (arms.chosen == arms.general) continue;
+    const double worth = effective_count(contrast(arms.chosen, arms.general, -margin));
+    if (worth < config.min_informative - kRoundingOfCount) return false;
+  }
+  return true;
 }
 
 // A guard whose contrast is the same for everybody cannot be tested: it holds as it stands.
@@ -98,6 +108,8 @@ Measured measure(const GateSegment& segment, const GateConfig& config) {
   verdict.primary = compare_arms(arms.general, arms.chosen);
   out.gain = moments(contrast(arms.chosen, arms.general, config.min_gain));
   verdict.reason = reason_not_to_test(segment, out, config);
+  if (verdict.reason.empty() && !guards_can_tell(segment, config))
+    verdict.reason = "too_few_differences";
   verdict.tested = verdict.reason.empty();
   measure_guards(segment, config, out);
   if (!verdict.tested) return out;
@@ -243,8 +255,10 @@ void summarize(const GateInput& input, GateResult& result) {
 ArmComparison compare_arms(std::span<const double> general, std::span<const double> chosen) {
   ArmComparison out{.users = general.size()};
   if (general.empty()) return out;
-  const Moments d = moments(contrast(chosen, general, 0));
+  const std::vector<double> differences = contrast(chosen, general, 0);
+  const Moments d = moments(differences);
   out.informative = d.nonzero;
+  out.effective = effective_count(differences);
   out.general = moments(general).mean;
   out.chosen = moments(chosen).mean;
   out.difference = d.mean;

@@ -44,7 +44,8 @@ struct GateConfig {
         Field{"min_users", &GateConfig::min_users, 2, 1e9, Scale::fixed,
               "users in confirm below which a segment stays on general"},
         Field{"min_informative", &GateConfig::min_informative, 1, 1e9, Scale::fixed,
-              "users whose two lists differ in value, likewise"},
+              "likewise for users whose two lists differ in value, each counted by how much: "
+              "(sum d^2)^2 / sum d^4, so that a few large differences are few; the same of guards"},
         Field{"q", &GateConfig::q, 1e-6, 0.5, Scale::fixed,
               "expected share of wrong promotions among all promotions"},
         Field{"users", &GateConfig::users,
@@ -83,6 +84,7 @@ struct GateInput {
 struct ArmComparison {
   std::size_t users = 0;
   std::size_t informative = 0;  // users whose values differ
+  double effective = 0;         // how many of one size would say as much: effective_count()
   double general = kUnknown;
   double chosen = kUnknown;
   double difference = kUnknown;
@@ -236,6 +238,10 @@ Json control_json(const ControlSummary& control);
 // One line of JSON for the gate, with config, looks and fingerprints, then one per segment: its
 // inputs summarised and its verdict.
 std::string decisions_jsonl(const GateInput& input, const GateResult& result);
+
+// What the log says was decided on: config, looks, candidates and validate estimates as recorded,
+// users and arms as in `segments`. Fails with `bad_data` if the log cannot be read.
+Result<GateInput> recorded_gate_input(std::string_view log, std::vector<GateSegment> segments);
 
 // Decides again by the config, looks, candidates and validate estimates that the log recorded, over
 // the users and arms of `segments` (the same keys in the same order), and lists every difference:

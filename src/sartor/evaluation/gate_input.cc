@@ -3,9 +3,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <unordered_map>
 
+#include "sartor/base/checksum.h"
 #include "sartor/base/text.h"
 #include "sartor/evaluation/metrics.h"
 
@@ -46,14 +47,35 @@ Status check_metric(const GateSegment& segment, const std::string& metric) {
   return check_arm(segment, metric, "chosen", found->second.chosen);
 }
 
-// Adds the segment's users to `seen` (user -> segment).
-Status check_users(const GateSegment& segment,
-                   std::unordered_map<std::string_view, std::string_view>& seen) {
+// Which segment each user was met in. Open addressing, because the gate's self-test asks for
+// millions of users a second and a node for each would be most of the work.
+class SeenUsers {
+ public:
+  explicit SeenUsers(std::size_t users) : slots_(std::bit_ceil(2 * users + 1), nullptr) {
+    segments_.resize(slots_.size());
+  }
+
+  // The segment in which `user` was met before; null, and met from now on, if in none.
+  const std::string* meet(const std::string& user, const GateSegment& segment) {
+    std::size_t at = hash64(user, 0) & (slots_.size() - 1);
+    while (slots_[at] != nullptr && *slots_[at] != user) at = (at + 1) & (slots_.size() - 1);
+    if (slots_[at] != nullptr) return segments_[at];
+    slots_[at] = &user;
+    segments_[at] = &segment.name;
+    return nullptr;
+  }
+
+ private:
+  std::vector<const std::string*> slots_;
+  std::vector<const std::string*> segments_;
+};
+
+Status check_users(const GateSegment& segment, SeenUsers& seen) {
   for (const std::string& user : segment.users) {
-    const auto [at, fresh] = seen.emplace(user, segment.name);
-    if (fresh) continue;
+    const std::string* before = seen.meet(user, segment);
+    if (before == nullptr) continue;
     return bad(segment.name, fmt::format("user '{}' is there already, in segment '{}'",
-                                         printable(user), printable(at->second)));
+                                         printable(user), printable(*before)));
   }
   return {};
 }
@@ -84,7 +106,9 @@ Status check_gate_input(const GateInput& input) {
                  fmt::format("gate: looks is {}; expected 1 or more", input.looks)};
   }
   const GateConfig config = effective_config(input);
-  std::unordered_map<std::string_view, std::string_view> seen;
+  std::size_t users = 0;
+  for (const GateSegment& segment : input.segments) users += segment.users.size();
+  SeenUsers seen(users);
   for (std::size_t i = 0; i < input.segments.size(); ++i) {
     const GateSegment& segment = input.segments[i];
     const bool twice =

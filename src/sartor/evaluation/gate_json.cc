@@ -32,6 +32,7 @@ Json segment_json(const SegmentVerdict& verdict) {
                {"threshold", verdict.threshold},
                {"low_gate", verdict.low_gate},
                {"n_informative", verdict.primary.informative},
+               {"n_effective", verdict.primary.effective},
                {"smallest_provable_effect", verdict.smallest_provable_effect},
                {"smallest_provable_effect_best", verdict.smallest_provable_effect_best},
                {"guard_n_needed", verdict.guard_n_needed},
@@ -246,12 +247,18 @@ std::string decisions_jsonl(const GateInput& input, const GateResult& result) {
   return log;
 }
 
-Result<std::vector<std::string>> replay_decisions(std::string_view log,
-                                                  std::vector<GateSegment> segments) {
+Result<GateInput> recorded_gate_input(std::string_view log, std::vector<GateSegment> segments) {
   SARTOR_ASSIGN(const auto recorded, parse_lines(log));
   SARTOR_ASSIGN(GateInput input, recorded_input(recorded[0]));
   for (GateSegment& segment : segments) SARTOR_TRY(recall(recorded, segment));
   input.segments = std::move(segments);
+  return input;
+}
+
+Result<std::vector<std::string>> replay_decisions(std::string_view log,
+                                                  std::vector<GateSegment> segments) {
+  SARTOR_ASSIGN(const auto recorded, parse_lines(log));
+  SARTOR_ASSIGN(const GateInput input, recorded_gate_input(log, std::move(segments)));
   SARTOR_ASSIGN(const GateResult result, run_gate(input));
   SARTOR_ASSIGN(const auto again, parse_lines(decisions_jsonl(input, result)));
   std::vector<std::string> differences;

@@ -80,6 +80,37 @@ TEST(Gate, EachEdgeHasItsReason) {
   EXPECT_GT(result.find("none")->primary.general, 0);
 }
 
+TEST(Gate, AFewLargeDifferencesAmongManySmallOnesAreTooFew) {
+  GateSegment lumpy = segment("lumpy", 2000, 0), even = segment("even", 2000, 0);
+  for (GateSegment* one : {&lumpy, &even}) {
+    GateArms& arms = one->metrics["ndcg@10"];
+    for (std::size_t i = 0; i < 2000; ++i) {
+      const bool large = i % 200 == 0;  // ten of them carry all the variance
+      arms.general[i] = .4;
+      arms.chosen[i] = .4 + (one == &lumpy ? (large ? .5 : .001) : (i % 3 == 0 ? .02 : -.001));
+    }
+  }
+  const GateResult result = decide({lumpy, even});
+  EXPECT_EQ(result.find("lumpy")->reason, "too_few_differences");
+  EXPECT_EQ(result.find("lumpy")->primary.informative, 2000U);
+  EXPECT_NEAR(result.find("lumpy")->primary.effective, 10, .1);
+  EXPECT_TRUE(result.find("even")->tested);
+}
+
+TEST(Gate, AGuardThatAHandfulDecidesCannotBeTested) {
+  GateSegment one = segment("one", 2000, .10);
+  GateArms& guard = one.metrics["recall@20"];
+  for (std::size_t i = 0; i < 2000; ++i) {
+    guard.general[i] = i % 10 == 0 ? .1 : 0;
+    guard.chosen[i] = guard.general[i];
+  }
+  EXPECT_EQ(decide({one}).segments[0].reason, "proved") << "nobody's guard differs";
+  for (std::size_t i = 5; i < 100; i += 10) guard.chosen[i] = 1;
+  EXPECT_EQ(decide({one}).segments[0].reason, "too_few_differences") << "ten users carry it";
+  for (std::size_t i = 5; i < 300; i += 10) guard.chosen[i] = 1;
+  EXPECT_EQ(decide({one}).segments[0].reason, "proved") << "thirty are enough";
+}
+
 TEST(Gate, AMetricThatIsZeroForAllHasNoRelativeGain) {
   GateSegment zero = segment("zero", 400, 0);
   GateArms& primary = zero.metrics["ndcg@10"];

@@ -18,7 +18,8 @@ constexpr auto kReasons = std::to_array<Words>({
     {"not_better_on_validate", "No candidate beat general on validate, so none was tested."},
     {"guard_failed", "Better on the main metric perhaps, but a guard metric may have got worse."},
     {"too_few_users", "Too few held-out users for an honest test."},
-    {"too_few_differences", "Too few users for whom the two lists score differently."},
+    {"too_few_differences",
+     "Too few users for whom the two lists score differently, each counted by how much."},
     {"identical", "The candidate's lists score exactly as general's do."},
     {"no_variation", "Every user differs by the same amount: no interval can be computed."},
 });

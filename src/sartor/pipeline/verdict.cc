@@ -110,6 +110,8 @@ Result<Verdict> decide(const Project& project, const Config& config,
   SARTOR_ASSIGN(verdict.result, run_gate(verdict.input));
   verdict.test_segments = gate_segments(project, partition.segments, backtest.test, recipe,
                                         project.at(Origin::test).window);
+  verdict.validate_segments = gate_segments(project, partition.segments, backtest.validate, recipe,
+                                            project.at(Origin::validate).window);
   if (!control_partition.segments.empty()) {
     verdict.control_input = {.config = config.gate,
                              .looks = 1,
@@ -128,6 +130,7 @@ Status write_per_user(const Verdict& verdict, const std::string& path, const Res
   append(table, "confirm", verdict.input.segments);
   append(table, "control", verdict.control_input.segments);
   append(table, "test", verdict.test_segments);
+  append(table, "validate", verdict.validate_segments);
   std::vector<DuckInput> columns;
   const auto text = [&](const char* name, const std::vector<std::uint32_t>& codes) {
     columns.push_back(

@@ -17,6 +17,8 @@ struct Verdict {
   GateResult control_result;  // empty if there was no control
   ControlSummary control;
   std::vector<GateSegment> test_segments;  // the same segments on the test window
+  // And on validate, by weights that were fitted there: what users do twice, never evidence.
+  std::vector<GateSegment> validate_segments;
 };
 
 // Users appear under a keyed hash of their names. `looks` as State counts them.
@@ -26,8 +28,8 @@ Result<Verdict> decide(const Project& project, const Config& config,
                        const PartitionRecipe& control_recipe, const Backtest& backtest, int looks);
 
 // evidence/per_user.parquet: window, segment, user, and two columns per metric (general.x,
-// chosen.x), one row per user and window ("confirm", "control", "test"), sorted by window, segment
-// and position.
+// chosen.x), one row per user and window ("confirm", "control", "test", "validate"), sorted by
+// window, segment and position.
 Status write_per_user(const Verdict& verdict, const std::string& path, const Resources& resources);
 
 // Reads it back as the segments of one window.

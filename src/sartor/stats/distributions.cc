@@ -1,5 +1,6 @@
 #include "sartor/stats/distributions.h"
 
+#include <boost/math/distributions/chi_squared.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cassert>
@@ -20,6 +21,7 @@ using Quiet = policies::policy<
     policies::evaluation_error<policies::ignore_error>, policies::promote_double<false>>;
 using StudentT = boost::math::students_t_distribution<double, Quiet>;
 using Normal = boost::math::normal_distribution<double, Quiet>;
+using ChiSquare = boost::math::chi_squared_distribution<double, Quiet>;
 
 }  // namespace
 
@@ -42,6 +44,11 @@ double normal_upper(double x) {
 double normal_upper_quantile(double alpha) {
   assert(alpha > 0 && alpha < 1);
   return boost::math::quantile(boost::math::complement(Normal(), alpha));
+}
+
+double chi_square_upper_quantile(double alpha, double dof) {
+  assert(dof > 0 && alpha > 0 && alpha < 1);
+  return boost::math::quantile(boost::math::complement(ChiSquare(dof), alpha));
 }
 
 }  // namespace sartor

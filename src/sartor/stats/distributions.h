@@ -1,5 +1,5 @@
-// Tails and quantiles of Student's t and the normal distribution. Boost.Math stays behind this
-// file.
+// Tails and quantiles of Student's t, the normal and the chi-square distribution. Boost.Math stays
+// behind this file.
 #pragma once
 
 namespace sartor {
@@ -16,5 +16,8 @@ double normal_upper(double x);
 
 // The x with P(Z > x) = alpha; 0 < alpha < 1.
 double normal_upper_quantile(double alpha);
+
+// The x with P(X > x) = alpha for chi-square with `dof` > 0 degrees of freedom; 0 < alpha < 1.
+double chi_square_upper_quantile(double alpha, double dof);
 
 }  // namespace sartor

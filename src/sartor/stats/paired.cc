@@ -82,6 +82,13 @@ Moments moments(std::span<const double> values) {
   return result;
 }
 
+double effective_count(std::span<const double> values) {
+  const double squares = sum_in_blocks(values, [](double value) { return value * value; });
+  const double fourth =
+      sum_in_blocks(values, [](double value) { return value * value * value * value; });
+  return fourth > 0 ? squares * squares / fourth : 0;
+}
+
 PairedTest paired_test(const Moments& d) {
   assert(d.n >= 2 && d.m2 > 0);
   const auto n = static_cast<double>(d.n);

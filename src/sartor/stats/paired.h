@@ -31,6 +31,11 @@ struct Moments {
 // values and their order alone.
 Moments moments(std::span<const double> values);
 
+// How many values of one size would say as much about the mean as these do:
+// (sum d^2)^2 / sum d^4, n divided by the kurtosis about 0. A few large differences among many that
+// hardly differ count as few, whatever their number. 0 if all are 0.
+double effective_count(std::span<const double> values);
+
 struct PairedTest {
   double t = 0;
   double gamma = 0;  // skewness

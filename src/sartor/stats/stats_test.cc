@@ -268,5 +268,17 @@ TEST(Power, TheSmallestProvableEffectIsProvedByTheUsersItNeeds) {
   EXPECT_REL(users_needed(effect, .5, .01, .005), 1234.0);
 }
 
+TEST(EffectiveCount, FewLargeDifferencesAreFew) {
+  EXPECT_NEAR(effective_count(Values{.1, -.1, 0, .1, .1}), 4, 1e-12);
+  EXPECT_NEAR(effective_count(Values{1, .01, .01, .01}), 1, 1e-3);
+  EXPECT_NEAR(effective_count(Values{3, 4}), 625.0 / 337, 1e-12);
+  EXPECT_EQ(effective_count(Values{0, 0}), 0);
+  EXPECT_EQ(effective_count({}), 0);
+  Random random(2);
+  Values normal(30'000);
+  for (double& value : normal) value = random.normal();
+  EXPECT_NEAR(effective_count(normal), 10'000, 300) << "the normal's kurtosis is 3";
+}
+
 }  // namespace
 }  // namespace sartor
