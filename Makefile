@@ -24,9 +24,9 @@ test: setup build/release/build.ninja build/asan/build.ninja  ## every test; uni
 	@printf 'subdirs(release asan)\n' >build/CTestTestfile.cmake
 	@$(CTEST) --test-dir build -LE long
 
-check-all: test build/tsan/build.ninja  ## make test, then TSan and the long fault tests
+check-all: test build/tsan/build.ninja  ## make test, then TSan, fuzzing and the long fault tests
 	@cmake --build --preset tsan -j $(JOBS) --target unit_tests
-	@mkdir -p build/check-all && printf 'subdirs(../release ../tsan)\n' >build/check-all/CTestTestfile.cmake
+	@mkdir -p build/check-all && printf 'subdirs(../release ../asan ../tsan)\n' >build/check-all/CTestTestfile.cmake
 	@$(CTEST) --test-dir build/check-all -L 'long|tsan' --no-tests=error
 
 # A preset's build folder; ninja re-runs cmake by itself when a list of sources changes.
