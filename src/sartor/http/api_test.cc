@@ -8,7 +8,7 @@
 
 #include "sartor/base/test_place.h"
 #include "sartor/http/problem.h"
-#include "sartor/http/schema.h"
+#include "sartor/http/test_answers.h"
 #include "sartor/serving/test_bundle.h"
 
 namespace sartor {
@@ -39,16 +39,6 @@ class Api : public testing::Test {
     request.body = body;
     return api_->handle(request);
   }
-  // The answer's body, which has to be what the document says about it.
-  Json good(const std::string& schema, const HttpResponse& response) const {
-    EXPECT_EQ(response.status, 200) << response.body;
-    const Json json = Json::parse(response.body, nullptr, false);
-    const Json schemas = api_schemas();
-    for (const SchemaError& error : check_schema(json, schemas.at(schema), schemas)) {
-      ADD_FAILURE() << error.pointer << ": " << error.detail << " in " << response.body;
-    }
-    return json;
-  }
 
   static std::string folder_;
   static std::shared_ptr<Recommender> recommender_;
@@ -61,10 +51,10 @@ std::string Api::folder_;
 std::shared_ptr<Recommender> Api::recommender_;
 
 TEST_F(Api, GivesTheListOfTheLibraryWithAnExposure) {
-  Json json = good("Recommendations", ask("GET", "/v1/recommendations?user=002&k=3"));
+  Json json = body_of("Recommendations", ask("GET", "/v1/recommendations?user=002&k=3"));
   EXPECT_EQ(json["exposure"].get<std::string>().size(), 32u);
   EXPECT_NE(json["exposure"],
-            good("Recommendations", ask("GET", "/v1/recommendations"))["exposure"]);
+            body_of("Recommendations", ask("GET", "/v1/recommendations"))["exposure"]);
   json.erase("exposure");
   EXPECT_EQ(json, answer_json(*recommender_->recommend({.user = "002", .k = 3})));
   EXPECT_EQ(json["segment"], "loyal");
@@ -75,31 +65,33 @@ TEST_F(Api, PostIsTheSameAsGet) {
     json.erase("exposure");
     return json;
   };
-  const Json got = good("Recommendations", ask("GET",
-                                               "/v1/recommendations?history=tea-0&history=tea-1&k=2"
-                                               "&exclude=tea-2&context.device=tablet"));
+  const Json got =
+      body_of("Recommendations", ask("GET",
+                                     "/v1/recommendations?history=tea-0&history=tea-1&k=2"
+                                     "&exclude=tea-2&context.device=tablet"));
   const Json posted =
-      good("Recommendations",
-           ask("POST", "/v1/recommendations",
-               R"({"user": null, "history": ["tea-0", "tea-1"], "k": 2, "exclude": ["tea-2"],
+      body_of("Recommendations",
+              ask("POST", "/v1/recommendations",
+                  R"({"user": null, "history": ["tea-0", "tea-1"], "k": 2, "exclude": ["tea-2"],
               "context": {"device": "tablet", "hour": 7, "night": false}})"));
   EXPECT_EQ(without_exposure(got), without_exposure(posted));
   EXPECT_EQ(got["segment"], "tablets");
   EXPECT_EQ(got["fallback"], "model_unavailable");
-  EXPECT_EQ(good("Recommendations", ask("POST", "/v1/recommendations", "{}"))["items"].size(), 10u);
+  EXPECT_EQ(body_of("Recommendations", ask("POST", "/v1/recommendations", "{}"))["items"].size(),
+            10u);
 }
 
 TEST_F(Api, TellsAboutItemsUsersSegmentsAndModels) {
-  EXPECT_EQ(good("SimilarItems", ask("GET", "/v1/similar-items?item=tea-0&k=2"))["items"].size(),
+  EXPECT_EQ(body_of("SimilarItems", ask("GET", "/v1/similar-items?item=tea-0&k=2"))["items"].size(),
             2u);
-  EXPECT_EQ(good("User", ask("GET", "/v1/users/002"))["history"], 5);
-  EXPECT_EQ(good("Segments", ask("GET", "/v1/segments"))["segments"].size(), 4u);
-  const Json models = good("Models", ask("GET", "/v1/models"));
+  EXPECT_EQ(body_of("User", ask("GET", "/v1/users/002"))["history"], 5);
+  EXPECT_EQ(body_of("Segments", ask("GET", "/v1/segments"))["segments"].size(), 4u);
+  const Json models = body_of("Models", ask("GET", "/v1/models"));
   EXPECT_EQ(models["model_version"], "f00d");
   EXPECT_EQ(models["versions"][0]["state"], "serving");
   EXPECT_EQ(ask("POST", "/v1/models/rollback").status, 503);
-  good("Health", ask("GET", "/health/live"));
-  EXPECT_EQ(good("Health", ask("GET", "/health/ready"))["model_version"], "f00d");
+  body_of("Health", ask("GET", "/health/live"));
+  EXPECT_EQ(body_of("Health", ask("GET", "/health/ready"))["model_version"], "f00d");
   EXPECT_THAT(ask("GET", "/").body, HasSubstr("everyone else"));
   EXPECT_THAT(ask("GET", "/report").body, HasSubstr("<title>Report</title>"));
 }

@@ -11,7 +11,7 @@
 
 #include "sartor/base/test_place.h"
 #include "sartor/http/api.h"
-#include "sartor/http/schema.h"
+#include "sartor/http/test_answers.h"
 #include "sartor/serving/test_bundle.h"
 
 namespace sartor {
@@ -58,14 +58,7 @@ class BreakerApi : public testing::Test {
   }
   Json ask(const std::string& schema, const std::string& method, const std::string& target,
            const std::string& body = "") {
-    const HttpResponse response = raw(method, target, body);
-    EXPECT_EQ(response.status, 200) << response.body;
-    const Json json = Json::parse(response.body, nullptr, false);
-    const Json schemas = api_schemas();
-    for (const SchemaError& error : check_schema(json, schemas.at(schema), schemas)) {
-      ADD_FAILURE() << error.pointer << ": " << error.detail << " in " << response.body;
-    }
-    return json;
+    return body_of(schema, raw(method, target, body));
   }
   HttpResponse raw(const std::string& method, const std::string& target,
                    const std::string& body = "") const {

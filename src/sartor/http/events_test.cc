@@ -8,7 +8,7 @@
 
 #include "sartor/base/test_place.h"
 #include "sartor/http/api.h"
-#include "sartor/http/schema.h"
+#include "sartor/http/test_answers.h"
 #include "sartor/serving/test_bundle.h"
 
 namespace sartor {
@@ -106,14 +106,7 @@ class EventsApi : public testing::Test {
     return api_->handle(request);
   }
   Json taken(const std::string& body) const {
-    const HttpResponse response = ask("POST", "/v1/events", body);
-    EXPECT_EQ(response.status, 200) << response.body;
-    const Json json = Json::parse(response.body, nullptr, false);
-    const Json schemas = api_schemas();
-    for (const SchemaError& error : check_schema(json, schemas.at("EventsTaken"), schemas)) {
-      ADD_FAILURE() << error.pointer << ": " << error.detail << " in " << response.body;
-    }
-    return json;
+    return body_of("EventsTaken", ask("POST", "/v1/events", body));
   }
   std::string list() const {
     const Json json = Json::parse(ask("GET", "/v1/recommendations?user=002&k=20").body);

@@ -9,7 +9,7 @@
 
 #include "sartor/base/test_place.h"
 #include "sartor/http/api.h"
-#include "sartor/http/schema.h"
+#include "sartor/http/test_answers.h"
 #include "sartor/serving/test_bundle.h"
 #include "sartor/store/folder.h"
 
@@ -43,15 +43,6 @@ class ModelsApi : public testing::Test {
     if (!origin.empty()) request.headers["origin"] = origin;
     return api_->handle(request);
   }
-  Json good(const std::string& schema, const HttpResponse& response) const {
-    EXPECT_EQ(response.status, 200) << response.body;
-    const Json json = Json::parse(response.body, nullptr, false);
-    const Json schemas = api_schemas();
-    for (const SchemaError& error : check_schema(json, schemas.at(schema), schemas)) {
-      ADD_FAILURE() << error.pointer << ": " << error.detail << " in " << response.body;
-    }
-    return json;
-  }
   std::string ready() const {
     return Json::parse(ask("GET", "/health/ready").body)["model_version"].get<std::string>();
   }
@@ -63,13 +54,13 @@ class ModelsApi : public testing::Test {
 };
 
 TEST_F(ModelsApi, PromotesAndRollsBackBeforeItAnswers) {
-  const Json promoted = good("Swap", ask("POST", "/v1/models/b/promote"));
+  const Json promoted = body_of("Swap", ask("POST", "/v1/models/b/promote"));
   EXPECT_EQ(promoted["version"], "b");
   EXPECT_EQ(promoted["before"], "a");
   EXPECT_EQ(promoted["overlap"], 1.0);
   EXPECT_EQ(ready(), "b");
   std::map<std::string, Json> rows;
-  const Json models = good("Models", ask("GET", "/v1/models"));
+  const Json models = body_of("Models", ask("GET", "/v1/models"));
   for (const Json& row : models["versions"]) {
     rows[row["version"].get<std::string>()] = row;
   }
@@ -77,7 +68,7 @@ TEST_F(ModelsApi, PromotesAndRollsBackBeforeItAnswers) {
   EXPECT_EQ(rows["b"]["state"], "serving");
   EXPECT_EQ(rows["bad"]["state"], "available");
   EXPECT_EQ(rows["b"]["metric"], "ndcg@10");
-  EXPECT_EQ(good("Swap", ask("POST", "/v1/models/rollback"))["version"], "a");
+  EXPECT_EQ(body_of("Swap", ask("POST", "/v1/models/rollback"))["version"], "a");
   EXPECT_EQ(ready(), "a");
   const std::string metrics = ask("GET", "/metrics").body;
   EXPECT_THAT(metrics, HasSubstr("sartor_bundle_info{version=\"a\"} 1\n"));
@@ -96,7 +87,7 @@ TEST_F(ModelsApi, RefusalsAreProblems) {
   EXPECT_THAT(refused.body, HasSubstr("/problems/bundle-refused"));
   EXPECT_THAT(refused.body, HasSubstr("changed: routes.json"));
   EXPECT_EQ(ready(), "a");
-  const Json models = good("Models", ask("GET", "/v1/models"));
+  const Json models = body_of("Models", ask("GET", "/v1/models"));
   for (const Json& row : models["versions"]) {
     if (row["version"] != "bad") continue;
     EXPECT_EQ(row["state"], "refused");
