@@ -148,6 +148,13 @@ TEST(ParallelFor, StopsOnRequestAndCatchesForeignExceptions) {
   EXPECT_EQ(thrown.error().message, "foreign");
 }
 
+TEST(Within, NamesThePlaceOfAFailureButNotOfAStop) {
+  EXPECT_EQ(within("ease", {ErrorCode::io, "no"}).message, "ease: no");
+  const Error stopped = within("ease", {ErrorCode::cancelled, "stopped on request"});
+  EXPECT_EQ(stopped.message, "stopped on request");
+  EXPECT_EQ(stopped.code, ErrorCode::cancelled);
+}
+
 TEST(Random, IsTheReferenceSplitMix64) {
   Random random(1234567);  // the published test vector of SplitMix64
   EXPECT_EQ(random.bits(), 6457827717110365317ULL);

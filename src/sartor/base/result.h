@@ -80,8 +80,9 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-// Puts words in front of a message: where the failure was met.
+// Puts words in front of a message: where the failure was met. A stop on request has no place.
 inline Error within(const std::string& where, Error error) {
+  if (error.code == ErrorCode::cancelled) return error;
   error.message = where + ": " + error.message;
   return error;
 }
