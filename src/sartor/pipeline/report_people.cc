@@ -49,6 +49,13 @@ std::string rest_of(std::string sentence, const std::string& name, std::optional
   return sentence + ".";
 }
 
+// Newcomers, for one, are described before there are any.
+Markup words_of(const std::string& sentence, const Json& profile) {
+  if (!sentence.empty()) return html("<p>{}</p>", prose(sentence));
+  if (number(profile, "users") != 0.0) return {};
+  return html("<p>Nobody was in it when users were described, at the end of train.</p>");
+}
+
 Markup card(const Report& report, const Json& profile) {
   const std::string name = words(profile, "segment");
   const auto share = number(profile, "share");
@@ -62,8 +69,7 @@ Markup card(const Report& report, const Json& profile) {
   const std::string sentence = rest_of(words(profile, "sentence"), name, number(profile, "users"));
   return html("<article class=\"card\"><h3>{}{}</h3><p class=\"facts\">{} {}</p>{}{}{}</article>\n",
               swatch(look_of(report, name)), name, facts, decision, bar(share),
-              sentence.empty() ? Markup() : html("<p>{}</p>", prose(sentence)),
-              contrasts(profile, name));
+              words_of(sentence, profile), contrasts(profile, name));
 }
 
 Markup cards(const Report& report) {

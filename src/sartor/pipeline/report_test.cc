@@ -147,6 +147,27 @@ TEST(Report, SaysWhatCouldHaveBeenSeenWhereNothingWasProved) {
   EXPECT_THAT(page, Not(HasSubstr("Expected live gain</dt><dd><b>")));
 }
 
+TEST(Report, PromisesNothingOfSegmentsThatAreTooThinToBeTested) {
+  Json run = sample("general");
+  for (const char* reason : {"too_few_differences", "too_few_users", "identical", "no_variation"}) {
+    run["summary"]["segments"][4]["reason"] = reason;  // could have proved the least
+    EXPECT_THAT(page_of(run), HasSubstr("could have been seen is <strong>+6.1%</strong>, in the "
+                                        "segment <strong>age 45-54</strong>"))
+        << reason;
+  }
+}
+
+TEST(Report, SaysOfAnEmptySegmentThatNobodyWasInIt) {
+  Json run = sample("adapted");
+  const std::string nobody = "Nobody was in it when users were described";
+  Json& profiles = run["details"]["profiles"];
+  ASSERT_FALSE(profiles.empty());
+  EXPECT_THAT(page_of(run), Not(HasSubstr(nobody)));
+  profiles[0]["users"] = 0;
+  profiles[0]["sentence"] = "";
+  EXPECT_THAT(page_of(run), HasSubstr(nobody));
+}
+
 TEST(Report, SaysWhenTheOverallTestContradictsTheGain) {
   Json run = sample("adapted");
   run["summary"]["overall"]["test"]["difference"] = -0.002;

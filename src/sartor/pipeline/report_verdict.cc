@@ -67,11 +67,21 @@ Markup adapted_lead(const Report& report) {
   return out;
 }
 
-// The segment for which the least could have been proved, nullptr if none says.
+// Whether its users and their lists were enough to say something.
+bool could_be_tested(const Segment& segment) {
+  constexpr const char* kTooThin[] = {"too_few_users", "too_few_differences", "identical",
+                                      "no_variation"};
+  return std::find(std::begin(kTooThin), std::end(kTooThin), segment.reason) == std::end(kTooThin);
+}
+
+// Of the segments that could be tested the one for which the least could have been proved, nullptr
+// if none says.
 const Segment* sharpest(const Report& report) {
   const Segment* best = nullptr;
   for (const Segment& segment : report.segments) {
-    if (segment.smallest && (!best || *segment.smallest < *best->smallest)) best = &segment;
+    if (segment.smallest && could_be_tested(segment) &&
+        (!best || *segment.smallest < *best->smallest))
+      best = &segment;
   }
   return best;
 }
