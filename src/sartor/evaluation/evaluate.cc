@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -19,6 +20,88 @@ struct Candidate {
   bool operator<(const Candidate& other) const {
     return score > other.score || (score == other.score && item < other.item);
   }
+};
+
+constexpr std::size_t kScanned = 64;  // scores that are looked at together
+
+// Items in ascending order that are asked for in ascending order.
+class Ascending {
+ public:
+  explicit Ascending(std::span<const ItemId> items) : items_(items) {}
+
+  bool has(ItemId item) {
+    if (items_.empty() || item < items_.front()) return false;
+    // Without gaps it is as far on as its id says; with gaps it is nearer, with repeats farther.
+    const std::size_t on = item.index() - items_.front().index();
+    const auto at = items_.begin() + static_cast<std::ptrdiff_t>(std::min(on, items_.size() - 1));
+    const auto found = *at == item  ? at
+                       : *at < item ? std::lower_bound(at, items_.end(), item)
+                                    : std::lower_bound(items_.begin(), at, item);
+    items_ = {found, items_.end()};
+    return !items_.empty() && items_.front() == item;
+  }
+
+ private:
+  std::span<const ItemId> items_;
+};
+
+// The best k of what is taken in ascending order of items. What is above the k-th of those that
+// were sorted out last is kept until there are too many.
+class BestOf {
+ public:
+  explicit BestOf(std::size_t k) : k_(k) { kept_.reserve(room()); }
+
+  // Positions of those that might be among the best: one that only equals the k-th has the larger
+  // id. Whatever a user has taken scores high and is excepted, so that most stretches hold one:
+  // there is no branch to be mispredicted.
+  std::span<const std::uint32_t> wanted(std::span<const float> scores) {
+    const auto size = static_cast<std::uint32_t>(scores.size());
+    std::uint32_t n = 0;
+    if (!full_) {
+      for (; n < size; ++n) wanted_[n] = n;
+    } else if (size < kScanned || above_worst(scores.data()) > 0) {
+      const float worst = worst_;
+      for (std::uint32_t j = 0; j < size; ++j) {
+        wanted_[n] = j;
+        n += scores[j] > worst ? 1 : 0;
+      }
+    }
+    return {wanted_.data(), n};
+  }
+
+  void take(float raw, ItemId item) {
+    kept_.push_back({std::isnan(raw) ? kLowest : raw, item});
+    if (kept_.size() == room()) sort_out();
+  }
+
+  void finish(std::vector<ItemId>& out) {
+    const auto end = kept_.begin() + static_cast<std::ptrdiff_t>(std::min(k_, kept_.size()));
+    std::partial_sort(kept_.begin(), end, kept_.end());
+    for (auto it = kept_.begin(); it != end; ++it) out.push_back(it->item);
+  }
+
+ private:
+  std::size_t room() const { return k_ + 128; }
+
+  int above_worst(const float* scores) const {
+    int above = 0;
+    for (std::size_t j = 0; j < kScanned; ++j) above += scores[j] > worst_ ? 1 : 0;
+    return above;
+  }
+
+  void sort_out() {
+    const auto last = kept_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::nth_element(kept_.begin(), last, kept_.end());
+    worst_ = last->score;
+    full_ = true;
+    kept_.resize(k_);
+  }
+
+  std::size_t k_;
+  std::vector<Candidate> kept_;
+  std::array<std::uint32_t, kScanned> wanted_;
+  bool full_ = false;  // k items at least are known
+  float worst_ = 0;    // the k-th of them
 };
 
 std::string trec_name(const std::string& name) {
@@ -39,26 +122,21 @@ std::string trec_name(const std::string& name) {
 void top_k(std::span<const float> scores, std::span<const ItemId> eligible, std::size_t k,
            std::vector<ItemId>& out, std::span<const ItemId> except) {
   out.clear();
-  if (k == 0) return;
-  // A heap of the best k so far, the worst of them on top. Most items fail the first comparison:
-  // one that only equals the worst has the larger id. What is excepted is looked up for the few
-  // others.
-  std::vector<Candidate> heap;
-  heap.reserve(k + 1);
-  for (const ItemId item : eligible) {
-    const float raw = scores[item.index()];
-    const bool full = heap.size() == k;
-    if (full && !(raw > heap.front().score)) continue;
-    if (std::binary_search(except.begin(), except.end(), item)) continue;
-    if (full) {
-      std::pop_heap(heap.begin(), heap.end());
-      heap.pop_back();
+  if (k == 0 || eligible.empty()) return;
+  BestOf best(k);
+  Ascending may_be_listed(eligible);
+  Ascending excepted(except);
+  const std::size_t end = eligible.back().index() + 1;
+  // Scores are read side by side, whether they are of eligible items or not: few are good enough
+  // to be asked.
+  for (std::size_t first = eligible.front().index(); first < end; first += kScanned) {
+    const std::size_t n = std::min(kScanned, end - first);
+    for (const std::uint32_t j : best.wanted(scores.subspan(first, n))) {
+      const ItemId item{static_cast<std::uint32_t>(first) + j};
+      if (may_be_listed.has(item) && !excepted.has(item)) best.take(scores[item.index()], item);
     }
-    heap.push_back({std::isnan(raw) ? kLowest : raw, item});
-    std::push_heap(heap.begin(), heap.end());
   }
-  std::sort_heap(heap.begin(), heap.end());
-  for (const Candidate& candidate : heap) out.push_back(candidate.item);
+  best.finish(out);
 }
 
 std::vector<ItemId> eligible_items(const History& history) {

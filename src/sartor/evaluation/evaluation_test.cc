@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "sartor/base/random.h"
 #include "sartor/evaluation/cases.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/evaluation/metrics.h"
@@ -41,6 +42,40 @@ TEST(Metrics, NamesRoundTripAndBadOnesAreExplained) {
     EXPECT_FALSE(parse_metric(bad)) << bad;
   }
   EXPECT_THAT(parse_metric("ndgc@10").error().message, ::testing::HasSubstr("did you mean 'ndcg'"));
+}
+
+// Against sorting everything: gaps, ties, NaN, and lists longer than what may be listed.
+TEST(TopK, IsWhatSortingGives) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    const std::size_t n = 1 + random.below(3000);
+    const double gaps = seed % 3 == 0 ? 0 : random.uniform();
+    const std::size_t levels = seed % 4 == 0 ? 5 : 100'000;  // few levels: many ties
+    std::vector<float> scores;
+    std::vector<ItemId> eligible;
+    std::vector<ItemId> except;
+    for (std::uint32_t i = 0; i < n; ++i) {
+      const auto level = static_cast<float>(random.below(levels));
+      scores.push_back(seed % 5 == 0 && random.uniform() < 0.1 ? std::nanf("") : level);
+      if (random.uniform() >= gaps) eligible.push_back(ItemId{i});
+      // What was taken twice stands there twice.
+      for (std::uint64_t times = random.below(8); times > 5; --times) except.push_back(ItemId{i});
+    }
+    std::vector<ItemId> sorted;
+    for (const ItemId item : eligible) {
+      if (!std::binary_search(except.begin(), except.end(), item)) sorted.push_back(item);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(), [&](ItemId a, ItemId b) {
+      const float x = scores[a.index()];
+      const float y = scores[b.index()];
+      return std::isnan(y) ? !std::isnan(x) : x > y;
+    });
+    const std::size_t k = random.below(400);
+    sorted.resize(std::min(k, sorted.size()));
+    std::vector<ItemId> out;
+    top_k(scores, eligible, k, out, except);
+    ASSERT_EQ(out, sorted) << "seed " << seed;
+  }
 }
 
 TEST(TopK, BreaksTiesByAscendingItemAndPutsNanLast) {

@@ -1,7 +1,9 @@
 #include "sartor/models/blend.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "sartor/base/text.h"
 #include "sartor/evaluation/evaluate.h"
@@ -11,6 +13,49 @@
 
 namespace sartor {
 namespace {
+
+constexpr std::size_t kLanes = 16;
+
+// Calls f(first, length) for stretches of eligible items that lie side by side, ascending. Most of
+// a catalogue is eligible, so that they are long.
+template <class F>
+void for_runs(std::span<const ItemId> eligible, const F& f) {
+  const auto side_by_side = [&](std::size_t i, std::size_t n) {
+    return i + n <= eligible.size() && eligible[i + n - 1].index() == eligible[i].index() + n - 1;
+  };
+  std::size_t i = 0;
+  while (i < eligible.size()) {
+    std::size_t n = eligible.size() - i;
+    if (!side_by_side(i, n)) {
+      n = 1;
+      while (side_by_side(i, n + kLanes)) n += kLanes;
+      while (side_by_side(i, n + 1)) ++n;
+    }
+    f(eligible[i].index(), n);
+    i += n;
+  }
+}
+
+// The sum of f over `scores`, in kLanes sums side by side.
+template <class F>
+double sum_of(std::span<const float> scores, const F& f) {
+  std::array<double, kLanes> lane{};
+  std::size_t i = 0;
+  for (; i + kLanes <= scores.size(); i += kLanes) {
+    for (std::size_t j = 0; j < kLanes; ++j) lane[j] += f(static_cast<double>(scores[i + j]));
+  }
+  double sum = 0;
+  for (; i < scores.size(); ++i) sum += f(static_cast<double>(scores[i]));
+  return std::accumulate(lane.begin(), lane.end(), sum);
+}
+
+template <class F>
+double sum_over(std::span<const float> scores, std::span<const ItemId> eligible, const F& f) {
+  double sum = 0;
+  for_runs(eligible,
+           [&](std::size_t first, std::size_t n) { sum += sum_of(scores.subspan(first, n), f); });
+  return sum;
+}
 
 class Blend final : public Model {
  public:
@@ -34,7 +79,10 @@ class Blend final : public Model {
       mix(sum, weight, out);
     }
     std::fill(out.begin(), out.end(), kNotEligible);
-    for (const ItemId item : eligible_) out[item.index()] = sum[item.index()];
+    for_runs(eligible_.span(), [&](std::size_t first, std::size_t n) {
+      const auto at = static_cast<std::ptrdiff_t>(first);
+      std::copy_n(sum.begin() + at, n, out.begin() + at);
+    });
   }
 
   bool knows(const Query& query) const override {
@@ -106,24 +154,27 @@ Result<std::vector<ModelPtr>> parts_of(const ModelMap& components, std::vector<B
   return models;
 }
 
-void standardise(std::span<float> scores, std::span<const ItemId> eligible) {
-  if (eligible.empty()) return;
-  const auto n = static_cast<double>(eligible.size());
-  double sum = 0;
-  for (const ItemId item : eligible) sum += scores[item.index()];
-  const double mean = sum / n;
-  double squares = 0;
-  for (const ItemId item : eligible) {
-    const double off = scores[item.index()] - mean;
-    squares += off * off;
-  }
-  const double sd = std::sqrt(squares / n);
+bool standardise(std::span<float> scores, std::span<const ItemId> eligible) {
+  if (eligible.empty()) return true;
+  const auto items = static_cast<double>(eligible.size());
+  const double mean = sum_over(scores, eligible, [](double score) { return score; }) / items;
+  // A sum of floats cannot leave the range of doubles: if it is not finite, one of them is not.
+  const bool finite = std::isfinite(mean);
+  const double squares =
+      sum_over(scores, eligible, [mean](double score) { return (score - mean) * (score - mean); });
+  const double sd = std::sqrt(squares / items);
   // Equal scores may differ from their own mean by rounding.
-  const bool flat = !(sd > 1e-12 * std::abs(mean)) || !std::isfinite(sd);
-  for (const ItemId item : eligible) {
-    float& score = scores[item.index()];
-    score = flat ? 0.0f : static_cast<float>((score - mean) / sd);
-  }
+  const bool flat = !finite || !(sd > 1e-12 * std::abs(mean)) || !std::isfinite(sd);
+  const double scale = 1 / sd;
+  for_runs(eligible, [&](std::size_t first, std::size_t n) {
+    if (flat) {
+      std::fill_n(scores.begin() + static_cast<std::ptrdiff_t>(first), n, 0.0f);
+    } else {
+      for (float& score : scores.subspan(first, n))
+        score = static_cast<float>((score - mean) * scale);
+    }
+  });
+  return finite;
 }
 
 void standardised_scores(const Model& model, const Query& query, std::span<const ItemId> eligible,

@@ -11,9 +11,10 @@
 
 namespace sartor {
 
-// In place: z = (score - mean) / sd over `eligible` (ascending), 0 where sd is 0; sums are doubles
-// in the order given. Other items' scores are left as they are.
-void standardise(std::span<float> scores, std::span<const ItemId> eligible);
+// In place: z = (score - mean) / sd over `eligible` (ascending), 0 where sd is 0. Sums are doubles,
+// always in the same order. Other items' scores are left as they are. Whether all scores of
+// `eligible` were finite; if not, they are all 0 now.
+bool standardise(std::span<float> scores, std::span<const ItemId> eligible);
 
 // The model's scores, standardised; zeros for `eligible` where the model does not know the query.
 // What a blend adds up, and what a tuning may keep: mix() of kept scores has the blend's own bits.

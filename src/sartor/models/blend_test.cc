@@ -33,6 +33,40 @@ TEST(Standardise, ByHandOverTheEligibleAlone) {
   EXPECT_THAT(equal, ElementsAre(0, 0, 7, 0));
 }
 
+// Eligible items side by side are added up together, others one by one: no difference but rounding.
+TEST(Standardise, IsTheSameWithGapsAndWithout) {
+  std::vector<float> scores;
+  std::vector<ItemId> eligible;
+  double sum = 0;
+  double squares = 0;
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    scores.push_back(static_cast<float>(i * i % 97) - 20);
+    if (i % 90 == 7 || (i > 300 && i % 2 == 0)) continue;
+    eligible.push_back(ItemId{i});
+    sum += scores.back();
+    squares += static_cast<double>(scores.back()) * scores.back();
+  }
+  const auto n = static_cast<double>(eligible.size());
+  const double sd = std::sqrt(squares / n - sum / n * sum / n);
+  std::vector<float> z = scores;
+  EXPECT_TRUE(standardise(z, eligible));
+  for (const ItemId item : eligible)
+    EXPECT_NEAR(z[item.index()], (scores[item.index()] - sum / n) / sd, 1e-5);
+  EXPECT_EQ(z[7], scores[7]);
+  EXPECT_EQ(z[302], scores[302]);
+}
+
+TEST(Standardise, TellsOfScoresThatAreNotFinite) {
+  for (const float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    std::vector<float> scores = {1, 2, 3, 4};
+    scores[2] = bad;
+    EXPECT_TRUE(standardise(scores, kEligible)) << "only of what may be listed";
+    scores = {1, bad, -bad, bad};
+    EXPECT_FALSE(standardise(scores, kEligible));
+    EXPECT_THAT((std::vector<float>{scores[0], scores[1], scores[3]}), ElementsAre(0, 0, 0));
+  }
+}
+
 class BlendOf : public ::testing::Test {
  protected:
   // Item 2 may not be listed.

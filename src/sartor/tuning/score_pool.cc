@@ -38,25 +38,17 @@ struct MovedModels {
   }
 };
 
-std::vector<ItemId> allowed_items(std::span<const ItemId> eligible, const Query& query,
-                                  bool repeat) {
-  if (repeat || query.history.empty()) return {eligible.begin(), eligible.end()};
+// What may not be listed, ascending.
+std::vector<ItemId> taken_items(const Query& query, bool repeat) {
   std::vector<ItemId> taken;
+  if (repeat) return taken;
   for (const Interaction& row : query.history) taken.push_back(row.item);
   std::sort(taken.begin(), taken.end());
-  std::vector<ItemId> allowed;
-  std::set_difference(eligible.begin(), eligible.end(), taken.begin(), taken.end(),
-                      std::back_inserter(allowed));
-  return allowed;
-}
-
-bool all_finite(std::span<const float> scores, std::span<const ItemId> eligible) {
-  return std::all_of(eligible.begin(), eligible.end(),
-                     [&](ItemId item) { return std::isfinite(scores[item.index()]); });
+  return taken;
 }
 
 CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
-                      std::span<const ItemId> allowed, std::span<const Model* const> variants,
+                      std::span<const ItemId> taken, std::span<const Model* const> variants,
                       std::size_t depth, Matrix<float>& scores) {
   CasePool pool;
   std::vector<ItemId> best;
@@ -69,10 +61,8 @@ CasePool pool_of_case(const Query& query, std::span<const ItemId> eligible,
       continue;
     }
     variants[v]->score(query, scores.row(v));
-    // Before they are standardised: that would make zeros of them.
-    if (!all_finite(scores.row(v), eligible)) return {.broken = v};
-    standardise(scores.row(v), eligible);
-    top_k(scores.row(v), allowed, depth, best);
+    if (!standardise(scores.row(v), eligible)) return {.broken = v};
+    top_k(scores.row(v), eligible, depth, best, taken);
     pool.items.insert(pool.items.end(), best.begin(), best.end());
   }
   std::sort(pool.items.begin(), pool.items.end());
@@ -100,9 +90,8 @@ Result<ScorePool> ScorePool::make(const Cases& cases, const History& history,
                               for (std::size_t i = begin; i < end; ++i) {
                                 const std::size_t c = part.cases[i];
                                 const Query query = query_of(cases, c, history);
-                                const auto allowed = allowed_items(eligible, query, repeat);
-                                parts[c] = pool_of_case(query, eligible, allowed, moved.models,
-                                                        depth, scores);
+                                parts[c] = pool_of_case(query, eligible, taken_items(query, repeat),
+                                                        moved.models, depth, scores);
                               }
                               resources.advance(end - begin);
                               return {};
