@@ -160,11 +160,13 @@ class Stop {
     return evaluate_in_time(cases, view_.history, scorer, options, resources_);
   }
 
+  // What weights are refitted on later.
   Result<ScorePool> pool(const Models& models, const Cases& cases) {
     std::vector<const Model*> pointers;
     for (const auto& model : models) pointers.push_back(model.get());
-    return ScorePool::make(cases, view_.history, pointers,
-                           static_cast<std::size_t>(input_.config->tuning.candidates),
+    const TuningConfig& tuning = input_.config->tuning;
+    return ScorePool::make(thinned(cases, static_cast<std::size_t>(tuning.max_cases)),
+                           view_.history, pointers, static_cast<std::size_t>(tuning.candidates),
                            input_.config->signal.repeat, resources_);
   }
 

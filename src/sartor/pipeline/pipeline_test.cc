@@ -170,18 +170,13 @@ class Listener final : public Progress {
   std::string warnings;
 };
 
-// 24 users who take the items of their parity, one every other day for 60 days.
+// Users who take the items of their parity, one every other day for 60 days.
 class SmallRun : public ::testing::Test {
  protected:
   SmallRun() {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
-    std::string log = "user,item,day\n";
-    for (int u = 0; u < 24; ++u) {
-      for (int day = 0; day < 60; day += 2)
-        log += fmt::format("u{},i{},{}\n", u, u % 2 + 2 * ((u * 7 + day / 2 * 5) % 8), day);
-    }
-    EXPECT_TRUE(write_file(folder_ + "/log.csv", log));
+    write_log(24);
     config_.events.push_back({.files = {"log.csv"},
                               .user = "user",
                               .item = "item",
@@ -191,6 +186,15 @@ class SmallRun : public ::testing::Test {
     config_.tuning.trials = 20;
   }
   ~SmallRun() override { fs::remove_all(folder_); }
+
+  void write_log(int users) const {
+    std::string log = "user,item,day\n";
+    for (int u = 0; u < users; ++u) {
+      for (int day = 0; day < 60; day += 2)
+        log += fmt::format("u{},i{},{}\n", u, u % 2 + 2 * ((u * 7 + day / 2 * 5) % 8), day);
+    }
+    EXPECT_TRUE(write_file(folder_ + "/log.csv", log));
+  }
 
   Json run() {
     const auto outcome = run_pipeline({.workspace = folder_, .config = config_, .build = "test"},
@@ -238,6 +242,17 @@ TEST_F(SmallRun, TellsWhatItsModelsNote) {
   ASSERT_TRUE(summary.is_object()) << error_.message;
   EXPECT_THAT(details(summary, "model_note"), HasSubstr("keeps the 10 most popular of 16 items"));
   EXPECT_THAT(listener_.notes, HasSubstr("keeps the 10 most popular of 16 items"));
+}
+
+TEST_F(SmallRun, SearchesInPartOfManyCasesAndJudgesAll) {
+  write_log(300);
+  config_.tuning.max_cases = 100;
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  EXPECT_EQ(details(summary, "search_thinned"),
+            "searches look at 100 of 300 cases of validate, evenly spread (tuning.max_cases)\n");
+  EXPECT_EQ(summary.at("split").at("validate").at("users"), 300);
+  EXPECT_EQ(summary.at("segments").at(0).at("test").at("users"), 300);
 }
 
 TEST_F(SmallRun, StopsAtAWrongSetting) {

@@ -84,6 +84,18 @@ Cases thinned(const Cases& cases, std::size_t most) {
   return thin;
 }
 
+OriginView thinned(const OriginView& view, std::size_t most) {
+  OriginView thin{.window = view.window, .history = view.history};
+  thin.cases = thinned(view.cases, most);
+  const std::vector<UserId> users = distinct_users(view.cases);
+  std::size_t u = 0;
+  for (const UserId user : distinct_users(thin.cases)) {
+    while (users[u] < user) ++u;
+    thin.fold.push_back(view.fold[u]);
+  }
+  return thin;
+}
+
 bool Project::timed() const {
   // A model that needs times finds some in train.
   for (const Interaction& row : log_.rows) {

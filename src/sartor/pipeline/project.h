@@ -63,6 +63,9 @@ class Project {
 // Evenly spread over `cases`, `most` of them; all if there are no more. `thinned_from` says so.
 Cases thinned(const Cases& cases, std::size_t most);
 
+// The same of an origin: its cases, and the folds of their users.
+OriginView thinned(const OriginView& view, std::size_t most);
+
 // Appends the columns embedding.0, embedding.1, …: each user's vector as of `history`.
 Status add_embedding(const Embedding& embedding, const History& history, Table& table,
                      const Resources& resources);

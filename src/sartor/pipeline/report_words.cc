@@ -45,6 +45,7 @@ constexpr auto kWarnings = std::to_array<Words>({
     {"guard_hopeless", "With so few users the guard cannot pass, whatever the model does."},
     {"users_overlap",
      "Many users are in validate and confirm alike; gate.users = \"disjoint\" would be safer."},
+    {"search_thinned", "Searches did not look at everybody; verdicts do."},
     {"cases_thinned", "There were more moments to judge than evaluation.max_cases."},
     {"segmentation", ""},
     {"component_left_out", "Part of the general model could not be fitted, and was left out."},

@@ -159,6 +159,13 @@ Json warnings_json(const RunFacts& facts) {
                     kOriginNames[static_cast<std::size_t>(origin)], cases.size(),
                     cases.thinned_from));
   }
+  const std::size_t cases = facts.project->at(Origin::validate).cases.size();
+  const auto searched = static_cast<std::size_t>(facts.config->tuning.max_cases);
+  if (cases > searched) {
+    add("search_thinned", "",
+        fmt::format("searches look at {} of {} cases of validate, evenly spread (tuning.max_cases)",
+                    searched, cases));
+  }
   for (const FittedSegmentation& fitted : facts.segments->segmentations) {
     for (const std::string& line : fitted.warnings)
       add("segmentation", fitted.partition.name, line);

@@ -9,6 +9,8 @@ namespace sartor {
 namespace {
 
 constexpr std::size_t kLeastTrials = 12;
+// Of a segment, where it has as many: a large log's thinned pool may hold few of them.
+constexpr std::size_t kSegmentUsers = 2000;
 constexpr std::size_t kPoolBytes = std::size_t{384} << 20;
 
 // How many candidates of each variant fit into the memory that a pool may take. Variants of a slot
@@ -19,6 +21,19 @@ std::size_t affordable_depth(std::size_t wanted, std::size_t cases, std::size_t 
   const double affordable = per_candidate > 0 ? static_cast<double>(kPoolBytes) / per_candidate
                                               : static_cast<double>(wanted);
   return std::clamp<std::size_t>(static_cast<std::size_t>(affordable), 20, wanted);
+}
+
+OriginView view_of_users(const OriginView& view, std::span<const std::size_t> users) {
+  OriginView part{.window = view.window, .history = view.history};
+  part.cases = cases_of_users(view.cases, users);
+  for (const std::size_t u : users) part.fold.push_back(view.fold[u]);
+  return part;
+}
+
+std::vector<std::size_t> positions(std::size_t n) {
+  std::vector<std::size_t> all(n);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
 }
 
 // Each line once, in order.
@@ -67,6 +82,8 @@ Tuner::Tuner(const Project& project, const Config& config, const Resources& reso
       resources_(resources),
       metric_(parse_metric(config.gate.metric).value()),
       plan_(plan_variants(config.models, config.signal.repeat, project.timed())),
+      searched_(
+          thinned(project.at(Origin::validate), static_cast<std::size_t>(config.tuning.max_cases))),
       fitter_(project.at(Origin::validate).history, &project.data().item_attributes,
               config.models) {}
 
@@ -112,8 +129,7 @@ void Tuner::use_rerank(const GeneralTuning& tuning) {
 
 Status Tuner::make_pool() {
   if (pool_) return {};
-  const OriginView& validate = project_.at(Origin::validate);
-  SARTOR_ASSIGN(pool_, scored(validate, fitter_, validate.cases.size(), "validate"));
+  SARTOR_ASSIGN(pool_, scored(searched_, fitter_, searched_.cases.size(), "validate"));
   return {};
 }
 
@@ -126,12 +142,16 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
   SARTOR_TRY(make_pool());
   const OriginView& validate = project_.at(Origin::validate);
   const auto by_segment = partition.cases_by_segment(validate.cases);
+  const auto in_pool = partition.cases_by_segment(searched_.cases);
   std::vector<std::size_t> sizes;
   std::vector<double> importance;
+  std::vector<Searched> searched;
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
     const auto found = config_.tuning.importance.find(partition.segments[s]);
     sizes.push_back(by_segment[s].size());
     importance.push_back(found == config_.tuning.importance.end() ? 1.0 : found->second);
+    SARTOR_ASSIGN(Searched own, searched_of(partition.segments[s], by_segment[s], in_pool[s]));
+    searched.push_back(std::move(own));
   }
   const auto budget = share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes,
                                    importance, kLeastTrials);
@@ -143,15 +163,18 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
   PartitionRecipe recipe{.name = partition.name};
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
     const auto users = partition.users_of(s, validate.history);
-    TailorInput input{
-        .pool = &*pool_, .slots = plan_.slots, .cases = by_segment[s], .general = &general.points};
-    for (const std::size_t c : by_segment[s]) input.fold.push_back(validate.fold[c]);
+    const Searched& own = searched[s];
+    TailorInput input{.pool = own.own ? &*own.own : &*pool_,
+                      .slots = plan_.slots,
+                      .cases = own.in_pool,
+                      .fold = own.view.fold,
+                      .general = &general.points};
     input.search = {.metric = metric_, .trials = budget[s], .reach = 2};
     const bool tunable =
         std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
     if (tunable && !users.empty()) {
       input.fine_tuned = [&](double strength) {
-        return fine_tuned_pool(users, by_segment[s], general.points[kFolds], strength);
+        return fine_tuned_pool(users, own.view.cases, general.points[kFolds], strength);
       };
     }
     SegmentTuning tuning;
@@ -165,10 +188,24 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
   return recipe;
 }
 
-Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users,
-                                         std::span<const std::size_t> cases,
+Result<Tuner::Searched> Tuner::searched_of(const std::string& segment,
+                                           std::span<const std::size_t> users,
+                                           std::vector<std::size_t> in_pool) {
+  const std::size_t wanted = std::min(users.size(), kSegmentUsers);
+  if (in_pool.size() >= wanted) {
+    OriginView view = view_of_users(searched_, in_pool);
+    return Searched{.in_pool = std::move(in_pool), .view = std::move(view)};
+  }
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < wanted; ++i) chosen.push_back(users[i * users.size() / wanted]);
+  Searched searched{.in_pool = positions(wanted),
+                    .view = view_of_users(project_.at(Origin::validate), chosen)};
+  SARTOR_ASSIGN(searched.own, scored(searched.view, fitter_, searched.view.cases.size(), segment));
+  return searched;
+}
+
+Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
                                          const BlendPoint& general, double strength) {
-  const OriginView& validate = project_.at(Origin::validate);
   std::vector<std::shared_ptr<const Model>> models;
   std::vector<const Model*> pointers;
   for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
@@ -177,7 +214,7 @@ Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users,
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
-  return ScorePool::make(cases_of_users(validate.cases, cases), validate.history, pointers,
+  return ScorePool::make(cases, searched_.history, pointers,
                          static_cast<std::size_t>(config_.tuning.candidates), config_.signal.repeat,
                          resources_.quietly());
 }

@@ -59,9 +59,16 @@ class Tuner {
   // segment's own search may find for everybody is no merit of the segment.
   Status refine(std::span<const PoolCase> cases, GeneralTuning& tuning);
 
-  Result<ScorePool> fine_tuned_pool(std::span<const UserId> users,
-                                    std::span<const std::size_t> cases, const BlendPoint& general,
-                                    double strength);
+  // What the search for one segment looks at.
+  struct Searched {
+    std::vector<std::size_t> in_pool;  // users of the shared pool
+    OriginView view;                   // their cases
+    std::optional<ScorePool> own;      // instead of the shared pool, where that has too few of them
+  };
+  Result<Searched> searched_of(const std::string& segment, std::span<const std::size_t> users,
+                               std::vector<std::size_t> in_pool);
+  Result<ScorePool> fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
+                                    const BlendPoint& general, double strength);
   std::vector<Term> terms_of(const BlendPoint& point) const;
   SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
                           const BlendPoint& general) const;
@@ -76,8 +83,9 @@ class Tuner {
   VariantPlan plan_;
   std::vector<LeftOut> left_out_;
   std::vector<std::string> notes_;
+  OriginView searched_;  // validate, with as many cases as tuning.max_cases allows
   VariantFitter fitter_;
-  std::optional<ScorePool> pool_;
+  std::optional<ScorePool> pool_;  // of searched_
 };
 
 }  // namespace sartor

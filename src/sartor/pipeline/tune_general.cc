@@ -134,7 +134,7 @@ Status Tuner::fit_trees(GeneralTuning& tuning) {
 
 Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& blend,
                                GeneralTuning& tuning) {
-  const auto& fold = project_.at(Origin::validate).fold;
+  const auto& fold = searched_.fold;
   tuning.points = blend.points;
   double best = mean(blend.values);
   tuning.tried = {{"blend", best}};
@@ -170,7 +170,7 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
 }
 
 Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
-  const auto& fold = project_.at(Origin::validate).fold;
+  const auto& fold = searched_.fold;
   const BlendSearchOptions search{
       .metric = metric_, .trials = kRefinedRounds * plan_.slots.size(), .reach = 2};
   resources_.begin_step("refining the general model's weights", (kFolds + 1) * search.trials);
@@ -215,7 +215,6 @@ Result<GeneralTuning> Tuner::general() {
 
 Result<GeneralTuning> Tuner::general_of_plan() {
   GeneralTuning tuning;
-  const OriginView& validate = project_.at(Origin::validate);
   BlendSearchOptions search{
       .metric = metric_,
       .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2))};
@@ -247,11 +246,11 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   std::vector<PoolCase> cases;
   add_cases(*pool_, cases);
   if (always.empty()) {
-    SARTOR_ASSIGN(starts, first_points(cases, validate.fold, slots, metric_, resources_));
+    SARTOR_ASSIGN(starts, first_points(cases, searched_.fold, slots, metric_, resources_));
   }
   resources_.begin_step("tuning the general blend", (kFolds + 1) * search.trials);
   SARTOR_ASSIGN(CrossFit blend,
-                cross_fit(cases, validate.fold, slots, starts, search, resources_, always));
+                cross_fit(cases, searched_.fold, slots, starts, search, resources_, always));
   SARTOR_TRY(judge_candidates(cases, blend, tuning));
   tuning.searches = {{"general", 0, std::move(blend.trials)}};
   SARTOR_TRY(refine(cases, tuning));
@@ -262,7 +261,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   for (const auto& [name, margin] : config_.gate.guards) {
     SARTOR_ASSIGN(const Metric guard, parse_metric(name));
     tuning.metrics[name] =
-        mean(held_out_values(cases, validate.fold, plan_.slots, tuning.points, guard));
+        mean(held_out_values(cases, searched_.fold, plan_.slots, tuning.points, guard));
   }
   // A run that goes on from the cache never hears of a re-ranker that was not worth it: nor may
   // what follows here.

@@ -19,6 +19,7 @@ struct TuningConfig {
   std::vector<double> strengths = {1.0, 4.0};
   int candidates = 100;
   int keep_variants = 2;
+  int max_cases = 20000;
   std::uint64_t seed = 1;
 
   static constexpr auto fields() {
@@ -40,6 +41,9 @@ struct TuningConfig {
               "items of each component that a search looks at"},
         Field{"keep_variants", &TuningConfig::keep_variants, 1, 1000, Scale::fixed,
               "of each component, after the last window before validate was looked at with all"},
+        Field{"max_cases", &TuningConfig::max_cases, 100, 1e9, Scale::fixed,
+              "cases of a window that a search looks at, evenly spread where there are more; of a "
+              "small segment up to 2000. Verdicts are over all cases"},
         Field{"seed", &TuningConfig::seed, 0, 9e15, Scale::fixed, "of every random choice"});
   }
 };
