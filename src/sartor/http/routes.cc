@@ -73,6 +73,11 @@ void take_value(const RouteParameter& parameter, const std::string& value, Call&
       complaints.add(parameter.name, fmt::format("expected {} to {} bytes, found {}", parameter.low,
                                                  parameter.high, size));
     }
+    const auto& words = parameter.words;
+    if (!words.empty() && std::find(words.begin(), words.end(), value) == words.end()) {
+      complaints.add(parameter.name, fmt::format("expected {}, found '{}'{}", join(words, ", "),
+                                                 printable(value), did_you_mean(value, words)));
+    }
     return;
   }
   long long number = 0;
@@ -108,7 +113,9 @@ void read_query(const Route& route, Call& call, Complaints& complaints) {
       complaints.add(printable(name), "unknown parameter" + did_you_mean(name, names));
     } else if (found->is_map) {
       if (static_cast<long long>(value.size()) > found->high) complaints.add(name, "is too long");
-      call.maps[found->name][*key] = value;
+      if (!call.maps[found->name].emplace(*key, value).second) {
+        complaints.add(printable(name), "is given twice");
+      }
     } else {
       take_value(*found, value, call, complaints);
     }

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <limits>
 #include <set>
 
 #include "sartor/base/text.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
+#include "sartor/serving/arrange.h"
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/live_users.h"
 #include "sartor/serving/reason.h"
@@ -41,15 +43,17 @@ Status check(const RecommendRequest& request) {
   return {};
 }
 
-// The items that this visitor may be shown, ascending.
+// The items that this visitor may be shown, ascending. What a filter leaves of them is no business
+// of the models, which are judged by what they make of all (ModelAnswer).
 std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
-                                  const std::vector<std::string>& exclude) {
+                                  const RecommendRequest& request) {
   std::set<ItemId> out;
-  for (const std::string& name : exclude) {
+  for (const std::string& name : request.exclude) {
     const std::uint32_t item = bundle.catalogue.items().find(name);
     if (item != Vocabulary::kNone) out.insert(ItemId{item});
   }
-  if (!bundle.repeat) {
+  const Seen seen = request.wishes.seen;
+  if (seen == Seen::exclude || (seen == Seen::by_bundle && !bundle.repeat)) {
     for (const Interaction& interaction : visitor.history) out.insert(interaction.item);
   }
   std::vector<ItemId> allowed;
@@ -134,6 +138,7 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
                                     const RecommendRequest& request, const ChooseArm& choose) {
   SARTOR_TRY(check(request));
+  SARTOR_ASSIGN(const Arrangement wanted, arrangement_of(bundle, request));
   SARTOR_ASSIGN(const Visitor visitor,
                 visitor_of(bundle, request, since(live, request.user).get()));
   RecommendAnswer answer;
@@ -142,16 +147,17 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
   answer.route = bundle.info.segments[visitor.segment].route;
   answer.model_version = bundle.info.model_version;
 
-  const auto allowed = allowed_items(bundle, visitor, request.exclude);
+  const auto allowed = allowed_items(bundle, visitor, request);
   std::vector<float> scores(bundle.catalogue.items().size());
   score(bundle, visitor, allowed, choose, scores, answer);
-  std::vector<ItemId> best;
-  top_k(scores, allowed, static_cast<std::size_t>(request.k), best);
-  std::erase_if(best, [&](ItemId item) { return !(scores[item.index()] > kNotEligible); });
-  const Reasons reasons(bundle, visitor, best);
-  for (const ItemId item : best) {
-    answer.items.push_back(
-        {bundle.catalogue.items().name(item.index()), scores[item.index()], reasons.of(item)});
+  const std::vector<ItemId> list = arrange(wanted, allowed, scores);
+  const Reasons reasons(bundle, visitor, list);
+  for (const ItemId item : list) {
+    const double value = scores[item.index()];
+    const bool scored = std::isfinite(value) && value > kNotEligible;
+    answer.items.push_back({bundle.catalogue.items().name(item.index()),
+                            scored ? value : std::numeric_limits<double>::quiet_NaN(),
+                            wanted.is_pinned(item) ? "pinned" : reasons.of(item)});
   }
   return answer;
 }

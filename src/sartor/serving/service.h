@@ -26,6 +26,7 @@
 #include "sartor/base/time.h"
 #include "sartor/live/event.h"
 #include "sartor/live/switchboard.h"
+#include "sartor/serving/wishes.h"
 
 namespace sartor {
 
@@ -41,11 +42,14 @@ struct RecommendRequest {
   int k = 10;
   std::map<std::string, std::string> context;  // device = tablet, …; only known keys matter
   std::vector<std::string> exclude;            // item ids never to be listed
+  Wishes wishes{};
 };
 
 struct RecommendedItem {
   std::string item;
-  double score = 0;    // of the model that made the list; comparable within it only
+  // Of the model that made the list, with what boosts add; comparable within it only. NaN for a
+  // pinned item that no model may list.
+  double score = 0;
   std::string reason;  // in words: "bought again every 20 days"
 };
 
@@ -129,10 +133,12 @@ class Recommender {
   Status learn(std::span<const StoredEvent> events);
 
   // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
-  // those of the history that counts; the best first, equal scores by ascending item id. Unknown
-  // ids in history and exclude are ignored. Without `choose` everybody is answered by their
+  // those of the history that counts; the best first, equal scores by ascending item id; as the
+  // wishes have it. All of the catalogue is scored, so a filter gives k items if there are k.
+  // Unknown ids in history and exclude are ignored. Without `choose` everybody is answered by their
   // segment's model, if it can. Fails with `invalid_argument` only where k or the lists are out of
-  // range.
+  // range, or a wish names what the bundle does not have: then the message begins with a JSON
+  // pointer into the body of a request, "/filter/price: …".
   Result<RecommendAnswer> recommend(const RecommendRequest& request,
                                     const ChooseArm& choose = {}) const;
 

@@ -202,6 +202,14 @@ TEST_F(Serving, WhereGeneralFailsTooPopularityAnswers) {
   const auto answer = ask(shop, {.user = "002", .k = 3});
   EXPECT_EQ(answer.route, "popularity");
   EXPECT_EQ(answer.fallback, "general_failed");
+  const auto dear =
+      ask(shop, {.user = "002",
+                 .k = 3,
+                 .wishes = {.filter = {.all = {{.attribute = "price", .min = 13}}},
+                            .boosts = {{{.all = {{.attribute = "item", .words = {"tea-5"}}}}, 1}},
+                            .seen = Seen::include}});
+  EXPECT_EQ(names(dear.items), (std::vector<std::string>{"tea-5", "tea-3", "tea-4"}));
+  EXPECT_EQ(dear.route, "popularity");
   ASSERT_EQ(answer.items.size(), 3u);
   int takers = 0;  // of what stands first
   const std::string first = answer.items[0].item;
