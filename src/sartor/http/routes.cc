@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/text.h"
+#include "sartor/http/compress.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
 #include "sartor/http/schema.h"
@@ -273,6 +274,7 @@ HttpResponse Router::handle(const HttpRequest& request) const {
       response = problem("internal", exception.what());
     }
   }
+  compress(request, response);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   metrics_->observe(route != nullptr ? route->pattern : "unmatched", request.method,
                     response.status, took.count());
