@@ -15,6 +15,7 @@
 #include "sartor/http/problem.h"
 #include "sartor/http/recommend_api.h"
 #include "sartor/http/runs_api.h"
+#include "sartor/http/users_api.h"
 
 namespace sartor {
 namespace {
@@ -51,16 +52,6 @@ void add_facts(std::vector<Route>& routes, const Shared& live,
                     .handler = [live, guard](const Call&) {
                       return json_response(
                           segments_with_breakers(live->current()->info(), guard.get()));
-                    }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/v1/users/{id}",
-                    .summary = "What is known about a user",
-                    .parameters = {{.name = "id", .help = "who"}},
-                    .response = "User",
-                    .scope = "recommend",
-                    .handler = [live](const Call& call) {
-                      const auto user = live->current()->user(*call.text("id"));
-                      return user ? json_response(user_json(*user)) : problem_of(user.error());
                     }});
 }
 
@@ -200,7 +191,7 @@ Result<HttpServer> start(const Shared& live, const ServerOptions& options,
   ServerOptions own = options;
   own.waits = [](const HttpRequest& request) {
     return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/")) ||
-           request.path == kRunsPath;
+           request.path == kRunsPath || waits_for_users(request);
   };
   if (parts.shelf != nullptr) own.on_hangup = [shelf = parts.shelf] { shelf->nudge(); };
   return HttpServer::start(
@@ -223,6 +214,7 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_recommendations(routes, live, parts.guard, metrics);
   add_events(routes, parts, metrics);
   add_facts(routes, live, parts.guard);
+  add_users(routes, live, parts.users);
   add_breakers(routes, parts.guard);
   add_models(routes, live, parts.shelf);
   add_runs(routes, parts.state);
@@ -259,6 +251,9 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
   SARTOR_ASSIGN(parts.guard, open_guard(workspace, settings.guard, live, *parts.intake));
   for (const std::string& note : parts.guard->notes()) settings.tell("warning: " + note);
+  SARTOR_ASSIGN(auto erasures, ErasureList::open(workspace));
+  parts.users = std::make_shared<const UserPlaces>(
+      UserPlaces{workspace, live, parts.intake, parts.guard, std::move(erasures)});
   const auto metrics = std::make_shared<HttpMetrics>();
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
                                               swap_observer(metrics, settings.tell));
@@ -266,7 +261,8 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
   parts.state = std::make_shared<const State>(std::move(state));
   SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
-  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
+  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0),
+                     settings.retention_days);
   return server;
 }
 

@@ -204,6 +204,40 @@ constexpr const char* kSchemas = R"json({
       "properties": {"item": {"type": "string"}, "time": {"type": ["string", "null"]}}}},
     "features": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
   }},
+"UserErased": {
+  "type": "object", "additionalProperties": false, "required": ["user", "erased"],
+  "properties": {"user": {"type": "string"},
+                 "erased": {"type": "string", "description": "when: what comes later is of a new user"}}},
+"UserExport": {
+  "type": "object", "additionalProperties": false,
+  "required": ["user", "exported", "model_version", "profile", "events", "exposures"],
+  "properties": {
+    "user": {"type": "string"},
+    "exported": {"type": "string"},
+    "model_version": {"type": "string"},
+    "profile": {"type": ["object", "null"], "description": "a User with every item taken; null if the bundle does not know them"},
+    "events": {"type": "array", "description": "of the log, the oldest first", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["event_id", "item", "time", "type", "value", "dwell_seconds", "group", "exposure", "context", "received"],
+      "properties": {
+        "event_id": {"type": ["string", "null"]}, "item": {"type": "string"}, "time": {"type": "string"},
+        "type": {"type": "string"}, "value": {"type": ["number", "null"]},
+        "dwell_seconds": {"type": ["number", "null"]}, "group": {"type": ["string", "null"]},
+        "exposure": {"type": ["string", "null"]}, "received": {"type": "string"},
+        "context": {"type": "object", "additionalProperties": {"type": "string"}}
+      }}},
+    "exposures": {"type": "array", "description": "lists that were shown, the oldest first", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["exposure", "time", "segment", "route", "model_version", "arm", "fallback", "items"],
+      "properties": {
+        "exposure": {"type": "string"}, "time": {"type": "string"}, "segment": {"type": "string"},
+        "route": {"type": "string"}, "model_version": {"type": "string"},
+        "arm": {"type": ["string", "null"]}, "fallback": {"type": ["string", "null"]},
+        "items": {"type": "array", "items": {
+          "type": "object", "additionalProperties": false, "required": ["item", "score"],
+          "properties": {"item": {"type": "string"}, "score": {"type": ["number", "null"]}}}}
+      }}}
+  }},
 "Models": {
   "type": "object", "additionalProperties": false,
   "required": ["model_version", "sartor_version", "metric", "as_of", "users", "items",

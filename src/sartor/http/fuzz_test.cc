@@ -39,6 +39,8 @@ const std::vector<Asked>& good_requests() {
        R"( "time": "2011-12-09T10:00:00Z", "value": 15.3, "dwell_seconds": null}]})"},
       {"GET", "/v1/similar-items?item=tea-0&k=5", ""},
       {"GET", "/v1/users/002", ""},
+      {"GET", "/v1/users/002/export", ""},
+      {"DELETE", "/v1/users/002", ""},
       {"GET", "/v1/segments", ""},
       {"GET", "/v1/models", ""},
       {"POST", "/v1/models/rollback", ""},

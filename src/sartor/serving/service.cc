@@ -197,11 +197,11 @@ std::string value_in_words(const Column& column, std::size_t row) {
   return column.codes[row] == Column::kMissing ? "" : column.words[column.codes[row]];
 }
 
-Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const std::string& id) {
-  constexpr std::size_t kLatest = 20;
-  const std::uint32_t user = bundle.catalogue.users().find(id);
+Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const std::string& id,
+                           std::size_t latest) {
   const auto events = live.of(id);
-  if (user == Vocabulary::kNone && events == nullptr) {
+  const std::uint32_t user = user_in(bundle, id, events.get());
+  if (user == Vocabulary::kNone && (events == nullptr || events->knows_nothing())) {
     return Error{ErrorCode::not_found, fmt::format("no user '{}'", printable(id))};
   }
   SARTOR_ASSIGN(Visitor visitor, visitor_of(bundle, {.user = id}, events.get()));
@@ -209,7 +209,7 @@ Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const st
   UserInfo info{.user = id, .segment = segment.name, .route = segment.route};
   const auto& history = visitor.history;
   info.history = history.size();
-  for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < kLatest; ++it) {
+  for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < latest; ++it) {
     info.latest.emplace_back(bundle.catalogue.items().name(it->item.index()), it->time);
   }
   if (visitor.features.columns.empty() && user != Vocabulary::kNone) {
@@ -246,6 +246,10 @@ Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request,
   return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request, choose); });
 }
 
+void Recommender::forget(const std::string& user, std::shared_ptr<const Erasures> erasures) {
+  live_->forget(user, std::move(erasures));
+}
+
 Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> events) const {
   return guarded<std::vector<float>>([&] { return live_->weigh(events); });
 }
@@ -254,8 +258,8 @@ Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k)
   return guarded<SimilarAnswer>([&] { return make_similar(*bundle_, item, k); });
 }
 
-Result<UserInfo> Recommender::user(const std::string& id) const {
-  return guarded<UserInfo>([&] { return make_user(*bundle_, *live_, id); });
+Result<UserInfo> Recommender::user(const std::string& id, std::size_t latest) const {
+  return guarded<UserInfo>([&] { return make_user(*bundle_, *live_, id, latest); });
 }
 
 const BundleInfo& Recommender::info() const { return bundle_->info; }

@@ -34,6 +34,7 @@ inline constexpr int kMostItems = 1000;     // k at most
 inline constexpr int kMostHistory = 10000;  // items of a given history; of excluded ones, too
 
 struct Bundle;    // bundle.h
+class Erasures;   // live/erasures.h
 class LiveUsers;  // live_users.h
 
 struct RecommendRequest {
@@ -97,6 +98,7 @@ struct BundleInfo {
   std::size_t items = 0;
   std::size_t eligible_items = 0;
   std::uint64_t events_next = 1;      // the first event of the workspace's log that is not in it
+  std::size_t erased = 0;             // how many erasures of the workspace its run knew
   std::string general;                // the name of the general model
   std::vector<SegmentInfo> segments;  // in the segmentation's order
   std::vector<std::pair<std::string, std::string>> models;  // name, family
@@ -107,7 +109,7 @@ struct UserInfo {
   std::string segment;
   std::string route;
   std::size_t history = 0;
-  std::vector<std::pair<std::string, Time>> latest;  // items taken, latest first, at most 20
+  std::vector<std::pair<std::string, Time>> latest;           // items taken, latest first
   std::vector<std::pair<std::string, std::string>> features;  // name, value as text
 };
 
@@ -117,7 +119,7 @@ struct Sample {
   std::vector<std::string> items;
 };
 
-// Immutable but for learn(); safe to use from any number of threads at once.
+// Immutable but for learn() and forget(); safe to use from any number of threads at once.
 class Recommender {
  public:
   // Checks every sum of the manifest first. Fails with `not_found` if there is no bundle, and with
@@ -142,6 +144,11 @@ class Recommender {
   Result<RecommendAnswer> recommend(const RecommendRequest& request,
                                     const ChooseArm& choose = {}) const;
 
+  // From here on `user`, whom `erasures` has, is somebody never seen, as far as it says so: what
+  // the bundle knows of them is masked, and events before it are forgotten, also those that are
+  // learned later. Bundles are opened with the erasures of their workspace.
+  void forget(const std::string& user, std::shared_ptr<const Erasures> erasures);
+
   // How much each event counts as a success, 0: it is none. Fails as learn().
   Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const;
 
@@ -149,8 +156,9 @@ class Recommender {
   // has no model that knows.
   Result<SimilarAnswer> similar_items(const std::string& item, int k) const;
 
-  // Fails with `not_found` if neither the bundle nor an event since knows the user.
-  Result<UserInfo> user(const std::string& id) const;
+  // With the latest `latest` items taken. Fails with `not_found` if neither the bundle nor an event
+  // since knows the user.
+  Result<UserInfo> user(const std::string& id, std::size_t latest = 20) const;
 
   const BundleInfo& info() const;
 

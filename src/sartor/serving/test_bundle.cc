@@ -140,6 +140,7 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   return staged.publish({{"format_version", 1},
                          {"sartor_version", "0.1.0"},
                          {"model_version", options.version},
+                         {"erased", options.erased},
                          {"metric", "ndcg@10"}});
 }
 

@@ -13,6 +13,7 @@ namespace sartor {
 struct TestBundleOptions {
   std::string version = "f00d";
   bool repeat = false;
+  std::size_t erased = 0;  // erasures that its run knew
   // Called before the folder is published, to break or add something.
   std::function<void(const StagedFolder&)> change;
   std::function<void(Json& routes)> change_routes;
