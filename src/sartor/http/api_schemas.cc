@@ -27,6 +27,7 @@ constexpr const char* kSchemas = R"json({
     "boosts": {"type": "array", "maxItems": 20, "items": {"$ref": "#/components/schemas/Boost"}},
     "seen": {"type": "string", "enum": ["default", "exclude", "include"], "default": "default",
              "description": "whether what the user has taken may be listed; default: as the project's signal.repeat"},
+    "reasons": {"type": "boolean", "default": false, "description": "whether each item says what adds most to its score"},
     "diversity": {"type": "object", "additionalProperties": false, "required": ["by", "most"],
                   "description": "at most so many items of one value of an attribute",
                   "properties": {"by": {"$ref": "#/components/schemas/Id"},
@@ -66,7 +67,17 @@ constexpr const char* kSchemas = R"json({
   "properties": {
     "item": {"type": "string"},
     "score": {"type": ["number", "null"], "description": "comparable within one list only; null where a pinned item has none"},
-    "reason": {"type": "string"}
+    "reason": {"type": "string"},
+    "reasons": {"type": "array", "description": "only where asked for: what adds most to its score", "items": {
+      "type": "object", "additionalProperties": false, "required": ["kind", "text", "item", "component", "share"],
+      "properties": {
+        "kind": {"type": "string", "enum": ["taken_again", "follows", "similar_taste", "content", "popular", "trending", "new",
+                                            "boosted", "pinned", "other"]},
+        "text": {"type": "string"},
+        "item": {"type": ["string", "null"], "description": "what was taken that it follows"},
+        "component": {"type": ["string", "null"], "description": "family of the model that says so"},
+        "share": {"type": "number", "description": "of all that is added to its score"}
+      }}}
   }},
 "Recommendations": {
   "type": "object", "additionalProperties": false,

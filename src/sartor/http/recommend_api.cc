@@ -81,6 +81,7 @@ RecommendRequest request_of_query(const Call& call) {
   }
   for (const std::string& item : call.all("pins")) request.wishes.pins.push_back({item});
   request.wishes.seen = seen_of(call.text("seen").value_or("default"));
+  request.reasons = call.text("reasons") == "true";
   return request;
 }
 
@@ -129,7 +130,10 @@ std::vector<RouteParameter> query_parameters() {
            .repeated = true},
           {.name = "seen",
            .help = "whether what was taken may be listed; default: as the project says",
-           .words = kSeenWords}};
+           .words = kSeenWords},
+          {.name = "reasons",
+           .help = "whether each item says what adds most to its score",
+           .words = {"true", "false"}}};
 }
 
 }  // namespace
@@ -156,6 +160,7 @@ RecommendRequest request_of_body(const Json& body) {
       request.context[key] = value_text(value);
   }
   request.wishes = wishes_of(body);
+  request.reasons = body.value("reasons", false);
   return request;
 }
 

@@ -113,6 +113,17 @@ TEST_F(RecommendApi, AnAddressKnowsTheSimpleForms) {
   EXPECT_THAT(faults(get("pins=tea-55")), ElementsAre("pins: the bundle has no item 'tea-55'"));
 }
 
+TEST_F(RecommendApi, ReasonsComeWhereTheyAreAskedFor) {
+  const Json plain = body_of("Recommendations", get("user=002&k=2"));
+  EXPECT_FALSE(plain["items"][0].contains("reasons"));
+  const Json got = body_of("Recommendations", get("user=002&k=2&reasons=true"));
+  const Json posted =
+      body_of("Recommendations", post(R"({"user": "002", "k": 2, "reasons": true})"));
+  EXPECT_EQ(got["items"], posted["items"]);
+  EXPECT_EQ(got["items"][0]["reasons"][0]["kind"], "follows");
+  EXPECT_EQ(faults(get("reasons=yes")).size(), 1u);
+}
+
 TEST_F(RecommendApi, WhatCannotBeGrantedIsNamed) {
   const auto fault = [&](const std::string& body) {
     const auto all = faults(post(body));

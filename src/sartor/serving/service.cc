@@ -109,15 +109,21 @@ bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segmen
   return false;
 }
 
-void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
-           const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
-  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) return;
+// The model that made the scores, null if that was none.
+const Model* score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
+                   const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
+  const Query query = query_of(visitor);
+  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) {
+    return bundle.segment_models[visitor.segment].get();
+  }
   answer.route = "general";
-  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) return;
+  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) {
+    return bundle.general.get();
+  }
   answer.route = "popularity";
   answer.fallback = "general_failed";
   scores = bundle.takers;
+  return nullptr;
 }
 
 // Exceptions (no memory, most likely) end here.
@@ -135,6 +141,21 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
   return user ? live.of(*user) : nullptr;
 }
 
+// Fills in why each item of the list stands there. `plain` are the scores before boosts, if any.
+void explain(const Bundle& bundle, const Visitor& visitor, const Model* model,
+             const Arrangement& wanted, std::span<const ItemId> list, std::span<const float> plain,
+             std::span<const float> scores, RecommendAnswer& answer) {
+  std::vector<float> boosts;
+  if (!plain.empty()) {
+    for (const ItemId item : list) boosts.push_back(scores[item.index()] - plain[item.index()]);
+  }
+  auto reasons = reasons_of(bundle, visitor, {.model = model, .items = list, .boosts = boosts});
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (wanted.is_pinned(list[i])) reasons[i] = {.kind = "pinned", .text = "pinned"};
+    answer.items[i].why = std::move(reasons[i]);
+  }
+}
+
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
                                     const RecommendRequest& request, const ChooseArm& choose) {
   SARTOR_TRY(check(request));
@@ -149,7 +170,9 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
 
   const auto allowed = allowed_items(bundle, visitor, request);
   std::vector<float> scores(bundle.catalogue.items().size());
-  score(bundle, visitor, allowed, choose, scores, answer);
+  const Model* model = score(bundle, visitor, allowed, choose, scores, answer);
+  std::vector<float> plain;
+  if (request.reasons && !wanted.add.empty()) plain = scores;
   const std::vector<ItemId> list = arrange(wanted, allowed, scores);
   const Reasons reasons(bundle, visitor, list);
   for (const ItemId item : list) {
@@ -159,6 +182,7 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
                             scored ? value : std::numeric_limits<double>::quiet_NaN(),
                             wanted.is_pinned(item) ? "pinned" : reasons.of(item)});
   }
+  if (request.reasons) explain(bundle, visitor, model, wanted, list, plain, scores, answer);
   return answer;
 }
 

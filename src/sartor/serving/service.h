@@ -44,6 +44,18 @@ struct RecommendRequest {
   std::map<std::string, std::string> context;  // device = tablet, …; only known keys matter
   std::vector<std::string> exclude;            // item ids never to be listed
   Wishes wishes{};
+  bool reasons = false;  // whether each item says what adds most to its score
+};
+
+// What adds most to an item's score.
+struct ItemReason {
+  // A stable word: "taken_again", "follows", "similar_taste", "content", "popular", "trending",
+  // "new", "boosted", "pinned"; "other" where nothing adds anything.
+  std::string kind;
+  std::string text;       // in words
+  std::string item;       // what it follows; "" where that is not one item
+  std::string component;  // the model's family; "" where that is none
+  double share = 0;       // of all that is added to its score, in (0, 1]; 0: nothing is
 };
 
 struct RecommendedItem {
@@ -51,7 +63,8 @@ struct RecommendedItem {
   // Of the model that made the list, with what boosts add; comparable within it only. NaN for a
   // pinned item that no model may list.
   double score = 0;
-  std::string reason;  // in words: "bought again every 20 days"
+  std::string reason;               // in words: "bought again every 20 days"
+  std::optional<ItemReason> why{};  // where the request asked for it
 };
 
 struct RecommendAnswer {
