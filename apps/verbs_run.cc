@@ -10,6 +10,8 @@
 
 #include "sartor/base/checksum.h"
 #include "sartor/base/files.h"
+#include "sartor/base/text.h"
+#include "sartor/pipeline/erased_users.h"
 #include "sartor/pipeline/report.h"
 #include "sartor/pipeline/verdict.h"
 #include "sartor/store/folder.h"
@@ -233,12 +235,22 @@ int verb_replay(const CommonFlags& flags, const std::string& bundle) {
   const auto differences =
       replay_bundle(fs::canonical(folder).string(), resources_of(flags, nullptr));
   if (!differences) return fail(differences.error());
+  const auto erased = erased_users_of(fs::canonical(folder).string());
+  if (!erased) return fail(erased.error());
   if (flags.json) {
-    fmt::print("{}\n", json_text(Json{{"bundle", folder}, {"differences", *differences}}));
+    fmt::print("{}\n", json_text(Json{{"bundle", folder},
+                                      {"differences", *differences},
+                                      {"users", erased->users},
+                                      {"erased_users", erased->erased}}));
   } else if (differences->empty()) {
     fmt::print("{}: every decision is the same\n", folder);
   } else {
     for (const std::string& line : *differences) fmt::print("{}\n", line);
+  }
+  if (!flags.json && erased->erased > 0) {
+    fmt::print("{} of its {} users were erased since: they are not served any more\n",
+               with_thousands(static_cast<long long>(erased->erased)),
+               with_thousands(static_cast<long long>(erased->users)));
   }
   return differences->empty() ? kDone : kFailed;
 }

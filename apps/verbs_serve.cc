@@ -119,6 +119,7 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                               .stop_on_signals = true};
   const ServeSettings settings{
       .watch = config.watch,
+      .retention_days = config.retention_days,
       .limits = {.requests_per_second = config.requests_per_second,
                  .request_burst = config.request_burst,
                  .events_per_second = config.events_per_second,

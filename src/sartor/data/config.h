@@ -2,12 +2,15 @@
 // [clean], [split].
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "sartor/base/fields.h"
+#include "sartor/base/time.h"
 
 namespace sartor {
 
@@ -237,6 +240,11 @@ struct SplitConfig {
   }
 };
 
+// Whether what block `block` of [[events]] says of `user` at `time` may not be used, for the user
+// was erased. What [[users]] says counts as said at kUntimed, by block kNoBlock.
+using IsErased = std::function<bool(std::size_t block, std::string_view user, Time time)>;
+inline constexpr std::size_t kNoBlock = static_cast<std::size_t>(-1);
+
 // Everything that decides what is in a Dataset.
 struct DataSettings {
   std::vector<EventSource> events;
@@ -245,6 +253,7 @@ struct DataSettings {
   SignalConfig signal;
   DataConfig data;
   CleanConfig clean;
+  IsErased is_erased = {};  // empty: nobody was
 };
 
 }  // namespace sartor

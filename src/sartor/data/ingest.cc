@@ -104,8 +104,30 @@ struct Sorted {
   std::vector<std::string> groups;
 };
 
-// Names by bytes, events by (time, user, item, type, group, source order).
-Result<Sorted> sort_events(EventLog log, const Resources& resources) {
+// Of the events that block `block` added behind the first `before`, those of erased users.
+void mark_erased(const DataSettings& settings, std::size_t block, const EventLog& log,
+                 std::vector<bool>& erased) {
+  const std::size_t before = erased.size();
+  erased.resize(log.size());
+  if (!settings.is_erased) return;
+  for (std::size_t e = before; e < log.size(); ++e) {
+    erased[e] = settings.is_erased(block, log.users.text(log.user[e]), log.time[e]);
+  }
+}
+
+// Of [[users]], sorted.
+std::vector<std::string> erased_names(const DataSettings& settings, const FactTable& users) {
+  std::vector<std::string> names;
+  if (!settings.is_erased) return names;
+  for (std::string& name : users.names.sorted()) {
+    if (settings.is_erased(kNoBlock, name, kUntimed)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+// Names by bytes, events by (time, user, item, type, group, source order); without the erased ones.
+Result<Sorted> sort_events(EventLog log, const std::vector<bool>& erased,
+                           const Resources& resources) {
   log.user = apply_ranks(log.user, log.users);
   log.item = apply_ranks(log.item, log.items);
   log.type = apply_ranks(log.type, log.types);
@@ -118,6 +140,7 @@ Result<Sorted> sort_events(EventLog log, const Resources& resources) {
   };
   std::vector<std::uint32_t> order(log.size());
   std::iota(order.begin(), order.end(), 0U);
+  std::erase_if(order, [&](std::uint32_t e) { return erased[e]; });
   SARTOR_TRY(sort_order(resources, order, less));
   Sorted out{.users = log.users.sorted(),
              .items = log.items.sorted(),
@@ -187,12 +210,14 @@ std::vector<std::uint32_t> places_in(const std::vector<std::string>& names,
   return places;
 }
 
-Table fact_table(const FactTable& facts, const Vocabulary& names, const char* kind,
-                 IngestReport& report) {
+Table fact_table(const FactTable& facts, const Vocabulary& names,
+                 const std::vector<std::string>& left_out, const char* kind, IngestReport& report) {
   Table table{.rows = names.size()};
   std::vector<std::uint32_t> order(names.size(), Column::kMissing);
   for (std::uint32_t code = 0; code < facts.names.size(); ++code) {
-    const std::uint32_t at = names.find(facts.names.text(code));
+    const std::string_view name = facts.names.text(code);
+    if (std::binary_search(left_out.begin(), left_out.end(), name)) continue;
+    const std::uint32_t at = names.find(name);
     if (at != Vocabulary::kNone) order[at] = code;
   }
   for (const FactColumn& column : facts.columns) {
@@ -300,7 +325,8 @@ Dataset finish_dataset(Sorted sorted, const DataSettings& settings, const FactTa
     used_items[events.item[e].index()] = true;
     used_types[events.type[e]] = true;
   }
-  const auto user_names = final_names(sorted.users, used_users, users, {});
+  const auto erased = erased_names(settings, users);
+  const auto user_names = final_names(sorted.users, used_users, users, erased);
   const auto item_names = final_names(sorted.items, used_items, items, left_out);
   const auto user_places = places_in(sorted.users, user_names);
   const auto item_places = places_in(sorted.items, item_names);
@@ -316,8 +342,8 @@ Dataset finish_dataset(Sorted sorted, const DataSettings& settings, const FactTa
   data.users = Vocabulary(user_names);
   data.items = Vocabulary(item_names);
   data.events = std::move(events);
-  data.user_attributes = fact_table(users, data.users, "users", report);
-  data.item_attributes = fact_table(items, data.items, "items", report);
+  data.user_attributes = fact_table(users, data.users, erased, "users", report);
+  data.item_attributes = fact_table(items, data.items, {}, "items", report);
   for (Column& column : data.user_attributes.columns) prune_words(column);
   for (Column& column : data.item_attributes.columns) prune_words(column);
   return data;
@@ -337,10 +363,12 @@ Result<Dataset> ingest(const DataSettings& settings, const std::string& folder,
   const IngestPlace place{folder, temporary.path(), resources};
   const double bad = settings.data.max_bad_share;
   EventLog log;
+  std::vector<bool> erased;  // per event
   FactTable users;
   FactTable items;
   for (std::size_t i = 0; i < settings.events.size(); ++i) {
     SARTOR_TRY(read_events(settings.events[i], i, bad, latest, place, log, report));
+    mark_erased(settings, i, log, erased);
   }
   for (std::size_t i = 0; i < settings.users.size(); ++i) {
     SARTOR_TRY(read_users(settings.users[i], i, bad, place, users, report));
@@ -352,7 +380,12 @@ Result<Dataset> ingest(const DataSettings& settings, const std::string& folder,
     return Error{ErrorCode::bad_data,
                  "no row of [[events]] is an event: see `keep` and the bad rows"};
   }
-  SARTOR_ASSIGN(Sorted sorted, sort_events(std::move(log), resources));
+  const auto gone = static_cast<std::uint64_t>(std::count(erased.begin(), erased.end(), true));
+  if (gone > 0) report.removed["erased_user"] = gone;
+  if (gone == log.size()) {
+    return Error{ErrorCode::bad_data, "every event of [[events]] is of a user who was erased"};
+  }
+  SARTOR_ASSIGN(Sorted sorted, sort_events(std::move(log), erased, resources));
   SARTOR_TRY(clean_events(sorted.events, settings.clean, report));
   const EventWords words{sorted.users, sorted.items, sorted.types, sorted.groups};
   SARTOR_TRY(

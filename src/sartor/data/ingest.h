@@ -11,11 +11,13 @@
 
 namespace sartor {
 
-// Relative file names start at `folder`. The same files and settings give the same bits at any
-// thread count. `report` says what was read and removed, also where this fails, so that its
-// quarantine can be written in any case. `scratch` is an existing folder for temporary files.
-// Fails with `config` (a wrong expression: key, text, reason, nearest column), `bad_data` (a file
-// that is broken or has too many bad rows: file and line), `not_found`, `io` or `cancelled`.
+// Events and facts of erased users (settings.is_erased) are left out before anything else, and
+// counted as removed: "erased_user". Relative file names start at `folder`. The same files and
+// settings give the same bits at any thread count. `report` says what was read and removed, also
+// where this fails, so that its quarantine can be written in any case. `scratch` is an existing
+// folder for temporary files. Fails with `config` (a wrong expression: key, text, reason, nearest
+// column), `bad_data` (a file that is broken or has too many bad rows: file and line), `not_found`,
+// `io` or `cancelled`.
 Result<Dataset> ingest(const DataSettings& settings, const std::string& folder,
                        const Resources& resources, IngestReport& report,
                        const std::string& scratch = "/tmp");

@@ -50,6 +50,35 @@ TEST(Ingest, MapsColumnsAndOrdersEvents) {
   EXPECT_EQ(result.report.first, data.events.time[0]);
 }
 
+TEST(Ingest, ErasedUsersAreNotThereAndReturnAsNewOnes) {
+  auto settings = shop();
+  UserSource people;
+  people.files = {"people.csv"};
+  people.user = "id";
+  settings.users = {people};
+  const Time erased = *parse_time("2021-06-01");
+  settings.is_erased = [&](std::size_t block, std::string_view user, Time time) {
+    EXPECT_TRUE(block == 0 || block == kNoBlock);
+    return (user == "gone" || user == "back") && time <= erased;
+  };
+  const TestFolder folder;
+  folder.write("log.csv",
+               "who,what,seen,paid\ngone,x,2021-01-01,1\nback,x,2021-01-02,1\n"
+               "back,y,2021-07-01,2\nstays,x,2021-01-03,3\ngone,only-theirs,2021-01-04,1\n");
+  folder.write("people.csv", "id,city\ngone,Ulm\nback,Bonn\nstays,Kiel\nnew,Jena\n");
+  const auto result = run_ingest(folder, settings);
+  ASSERT_TRUE(result.data.has_value()) << result.data.error().message;
+  const Dataset& data = *result.data;
+  EXPECT_THAT(data.users.names(), ElementsAre("back", "new", "stays"));
+  EXPECT_THAT(data.items.names(), ElementsAre("x", "y"));
+  EXPECT_EQ(data.events.size(), 2u);
+  EXPECT_EQ(result.report.removed.at("erased_user"), 3u);
+  const Column* city = data.user_attributes.find("city");
+  ASSERT_NE(city, nullptr);
+  EXPECT_THAT(city->words, ElementsAre("Jena", "Kiel"));
+  EXPECT_EQ(city->codes[0], Column::kMissing) << "what was known of who came back is gone";
+}
+
 TEST(Ingest, KeepIsCountedAndNullIsFalse) {
   auto settings = shop();
   settings.events[0].keep = "paid > 1";

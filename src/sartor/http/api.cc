@@ -13,7 +13,9 @@
 #include "sartor/http/models_api.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
+#include "sartor/http/recommend_api.h"
 #include "sartor/http/runs_api.h"
+#include "sartor/http/users_api.h"
 
 namespace sartor {
 namespace {
@@ -28,93 +30,20 @@ HttpResponse json_response(const Json& json) {
   return {200, "application/json", json_text(json), {}};
 }
 
-const RouteParameter kK{.name = "k",
-                        .help = "length of the list",
-                        .type = ParameterType::whole,
-                        .low = 1,
-                        .high = kMostItems,
-                        .otherwise = 10};
-
-RecommendRequest request_of_query(const Call& call) {
-  RecommendRequest request{.user = call.text("user"),
-                           .history = call.all("history"),
-                           .k = static_cast<int>(call.numbers.at("k")),
-                           .exclude = call.all("exclude")};
-  if (const auto context = call.maps.find("context"); context != call.maps.end()) {
-    request.context = context->second;
-  }
-  return request;
-}
-
-// The body was found right by its schema.
-RecommendRequest request_of_body(const Json& body) {
-  RecommendRequest request;
-  if (body.contains("user") && body["user"].is_string()) {
-    request.user = body["user"].get<std::string>();
-  }
-  request.k = body.value("k", request.k);
-  request.history = body.value("history", request.history);
-  request.exclude = body.value("exclude", request.exclude);
-  if (body.contains("context")) {
-    for (const auto& [key, value] : body["context"].items())
-      request.context[key] = value_text(value);
-  }
-  return request;
-}
-
-HttpResponse recommend(const Recommender& recommender, const std::shared_ptr<LiveGuard>& guard,
-                       HttpMetrics& metrics, const RecommendRequest& request) {
-  const auto answer = answer_list(recommender, guard.get(), request, metrics);
-  return answer ? json_response(*answer) : problem_of(answer.error());
-}
-
-void add_recommendations(std::vector<Route>& routes, const Shared& live,
-                         const std::shared_ptr<LiveGuard>& guard,
-                         const std::shared_ptr<HttpMetrics>& metrics) {
-  routes.push_back(
-      {.method = "GET",
-       .pattern = "/v1/recommendations",
-       .summary = "A list for a user, or for somebody unknown",
-       .parameters = {{.name = "user", .help = "who; left out or never seen: a stranger"},
-                      kK,
-                      {.name = "history",
-                       .help = "an item taken, the oldest first; if given, nothing else counts",
-                       .repeated = true},
-                      {.name = "exclude", .help = "an item not to be listed", .repeated = true},
-                      {.name = "context",
-                       .help = "facts of the moment, as in context.device=tablet",
-                       .is_map = true}},
-       .response = "Recommendations",
-       .scope = "recommend",
-       .handler = [live, guard, metrics](const Call& call) {
-         return recommend(*live->current(), guard, *metrics, request_of_query(call));
-       }});
-  routes.push_back({.method = "POST",
-                    .pattern = "/v1/recommendations",
-                    .summary = "The same, for what is too long for an address",
-                    .body = "RecommendRequest",
-                    .response = "Recommendations",
-                    .scope = "recommend",
-                    .handler = [live, guard, metrics](const Call& call) {
-                      return recommend(*live->current(), guard, *metrics,
-                                       request_of_body(*call.body));
-                    }});
-}
-
 void add_facts(std::vector<Route>& routes, const Shared& live,
                const std::shared_ptr<LiveGuard>& guard) {
-  routes.push_back({.method = "GET",
-                    .pattern = "/v1/similar-items",
-                    .summary = "What people take who take an item",
-                    .parameters = {{.name = "item", .help = "which", .required = true}, kK},
-                    .response = "SimilarItems",
-                    .scope = "recommend",
-                    .handler = [live](const Call& call) {
-                      const auto answer = live->current()->similar_items(
-                          *call.text("item"), static_cast<int>(call.numbers.at("k")));
-                      return answer ? json_response(answer_json(*answer))
-                                    : problem_of(answer.error());
-                    }});
+  routes.push_back(
+      {.method = "GET",
+       .pattern = "/v1/similar-items",
+       .summary = "What people take who take an item",
+       .parameters = {{.name = "item", .help = "which", .required = true}, list_length()},
+       .response = "SimilarItems",
+       .scope = "recommend",
+       .handler = [live](const Call& call) {
+         const auto answer = live->current()->similar_items(*call.text("item"),
+                                                            static_cast<int>(call.numbers.at("k")));
+         return answer ? json_response(answer_json(*answer)) : problem_of(answer.error());
+       }});
   routes.push_back({.method = "GET",
                     .pattern = "/v1/segments",
                     .summary = "The segments, in the order of their rules, and who serves each",
@@ -123,16 +52,6 @@ void add_facts(std::vector<Route>& routes, const Shared& live,
                     .handler = [live, guard](const Call&) {
                       return json_response(
                           segments_with_breakers(live->current()->info(), guard.get()));
-                    }});
-  routes.push_back({.method = "GET",
-                    .pattern = "/v1/users/{id}",
-                    .summary = "What is known about a user",
-                    .parameters = {{.name = "id", .help = "who"}},
-                    .response = "User",
-                    .scope = "recommend",
-                    .handler = [live](const Call& call) {
-                      const auto user = live->current()->user(*call.text("id"));
-                      return user ? json_response(user_json(*user)) : problem_of(user.error());
                     }});
 }
 
@@ -272,7 +191,7 @@ Result<HttpServer> start(const Shared& live, const ServerOptions& options,
   ServerOptions own = options;
   own.waits = [](const HttpRequest& request) {
     return request.path == kEventPath || request.path.starts_with(kModelsPath + std::string("/")) ||
-           request.path == kRunsPath;
+           request.path == kRunsPath || waits_for_users(request);
   };
   if (parts.shelf != nullptr) own.on_hangup = [shelf = parts.shelf] { shelf->nudge(); };
   return HttpServer::start(
@@ -295,6 +214,7 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_recommendations(routes, live, parts.guard, metrics);
   add_events(routes, parts, metrics);
   add_facts(routes, live, parts.guard);
+  add_users(routes, live, parts.users);
   add_breakers(routes, parts.guard);
   add_models(routes, live, parts.shelf);
   add_runs(routes, parts.state);
@@ -331,6 +251,9 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
   SARTOR_ASSIGN(parts.guard, open_guard(workspace, settings.guard, live, *parts.intake));
   for (const std::string& note : parts.guard->notes()) settings.tell("warning: " + note);
+  SARTOR_ASSIGN(auto erasures, ErasureList::open(workspace));
+  parts.users = std::make_shared<const UserPlaces>(
+      UserPlaces{workspace, live, parts.intake, parts.guard, std::move(erasures)});
   const auto metrics = std::make_shared<HttpMetrics>();
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
                                               swap_observer(metrics, settings.tell));
@@ -338,7 +261,8 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
   parts.state = std::make_shared<const State>(std::move(state));
   SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
-  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0));
+  parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0),
+                     settings.retention_days);
   return server;
 }
 

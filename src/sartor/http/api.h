@@ -11,6 +11,7 @@
 #include "sartor/http/rate_limit.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
+#include "sartor/http/users_api.h"
 #include "sartor/live/live_guard.h"
 #include "sartor/serving/bundle_shelf.h"
 #include "sartor/serving/live_bundle.h"
@@ -28,10 +29,12 @@ struct ApiParts {
   std::shared_ptr<BundleShelf> shelf;    // null: no other bundle can be served
   std::shared_ptr<ClientLimits> limits;  // null: none
   std::shared_ptr<const State> state;    // null: /v1/runs is 503
+  std::shared_ptr<const UserPlaces> users = nullptr;  // null: nobody can be exported or erased
 };
 
 struct ServeSettings {
   bool watch = true;  // serve what bundles/current leads to as it is switched; else at SIGHUP only
+  int retention_days = 0;  // of bundles that are not in use; 0: for ever
   RateSettings limits;
   GuardOptions guard;
   // Hears, in lines and from several threads, what had to be mended, what cannot be done, and which

@@ -7,7 +7,8 @@
 namespace sartor {
 namespace {
 
-// kMostItems and kMostHistory (service.h) stand here as numbers; a test compares them.
+// kMostItems and the other limits of service.h and wishes.h stand here as numbers; a test compares
+// them.
 constexpr const char* kSchemas = R"json({
 "RecommendRequest": {
   "type": "object", "additionalProperties": false,
@@ -19,15 +20,64 @@ constexpr const char* kSchemas = R"json({
     "context": {"type": "object",
                 "additionalProperties": {"type": ["string", "number", "boolean"], "maxLength": 1024},
                 "description": "facts of the moment: device, country, …"},
-    "exclude": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Id"}}
+    "exclude": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/Id"}},
+    "filter": {"$ref": "#/components/schemas/Filter"},
+    "pins": {"type": "array", "maxItems": 1000, "items": {"$ref": "#/components/schemas/Pin"},
+             "description": "items that stand where they are told, whatever the filter says"},
+    "boosts": {"type": "array", "maxItems": 20, "items": {"$ref": "#/components/schemas/Boost"}},
+    "seen": {"type": "string", "enum": ["default", "exclude", "include"], "default": "default",
+             "description": "whether what the user has taken may be listed; default: as the project's signal.repeat"},
+    "reasons": {"type": "boolean", "default": false, "description": "whether each item says what adds most to its score"},
+    "diversity": {"type": "object", "additionalProperties": false, "required": ["by", "most"],
+                  "description": "at most so many items of one value of an attribute",
+                  "properties": {"by": {"$ref": "#/components/schemas/Id"},
+                                 "most": {"type": "integer", "minimum": 1, "maximum": 1000}}}
+  }},
+"Filter": {
+  "type": "object", "maxProperties": 21, "additionalProperties": {"$ref": "#/components/schemas/Condition"},
+  "description": "attributes of items, of which each condition must hold; \"item\" is the id",
+  "properties": {"not": {"type": "object", "maxProperties": 20, "description": "of which none may",
+                         "additionalProperties": {"$ref": "#/components/schemas/Condition"}}}},
+"Condition": {
+  "type": ["string", "number", "boolean", "array", "object"], "maxLength": 1024,
+  "description": "a value, a list of values of which the item has one, bounds, or {} for any value",
+  "minItems": 1, "maxItems": 10000, "items": {"type": ["string", "number", "boolean"], "maxLength": 1024},
+  "additionalProperties": false,
+  "properties": {
+    "min": {"type": "number"}, "max": {"type": "number", "description": "both ends belong to it"},
+    "has": {"type": "array", "minItems": 1, "maxItems": 1000, "items": {"$ref": "#/components/schemas/Id"},
+            "description": "parts of a text like \"Action|Comedy\", of which the item has one"}
+  }},
+"Pin": {
+  "type": ["string", "object"], "minLength": 1, "maxLength": 1024, "additionalProperties": false, "required": ["item"],
+  "properties": {
+    "item": {"$ref": "#/components/schemas/Id"},
+    "position": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "the first free one if left out"}
+  }},
+"Boost": {
+  "type": "object", "additionalProperties": false, "required": ["where", "add"],
+  "properties": {
+    "where": {"$ref": "#/components/schemas/Filter"},
+    "add": {"type": "number", "minimum": -100, "maximum": 100,
+            "description": "in standard deviations of the list's scores over all items"}
   }},
 "Id": {"type": "string", "minLength": 1, "maxLength": 1024},
 "Item": {
   "type": "object", "additionalProperties": false, "required": ["item", "score", "reason"],
   "properties": {
     "item": {"type": "string"},
-    "score": {"type": "number", "description": "comparable within one list only"},
-    "reason": {"type": "string"}
+    "score": {"type": ["number", "null"], "description": "comparable within one list only; null where a pinned item has none"},
+    "reason": {"type": "string"},
+    "reasons": {"type": "array", "description": "only where asked for: what adds most to its score", "items": {
+      "type": "object", "additionalProperties": false, "required": ["kind", "text", "item", "component", "share"],
+      "properties": {
+        "kind": {"type": "string", "enum": ["taken_again", "follows", "similar_taste", "content", "popular", "trending", "new",
+                                            "boosted", "pinned", "other"]},
+        "text": {"type": "string"},
+        "item": {"type": ["string", "null"], "description": "what was taken that it follows"},
+        "component": {"type": ["string", "null"], "description": "family of the model that says so"},
+        "share": {"type": "number", "description": "of all that is added to its score"}
+      }}}
   }},
 "Recommendations": {
   "type": "object", "additionalProperties": false,
@@ -164,6 +214,40 @@ constexpr const char* kSchemas = R"json({
       "type": "object", "additionalProperties": false, "required": ["item", "time"],
       "properties": {"item": {"type": "string"}, "time": {"type": ["string", "null"]}}}},
     "features": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
+  }},
+"UserErased": {
+  "type": "object", "additionalProperties": false, "required": ["user", "erased"],
+  "properties": {"user": {"type": "string"},
+                 "erased": {"type": "string", "description": "when: what comes later is of a new user"}}},
+"UserExport": {
+  "type": "object", "additionalProperties": false,
+  "required": ["user", "exported", "model_version", "profile", "events", "exposures"],
+  "properties": {
+    "user": {"type": "string"},
+    "exported": {"type": "string"},
+    "model_version": {"type": "string"},
+    "profile": {"type": ["object", "null"], "description": "a User with every item taken; null if the bundle does not know them"},
+    "events": {"type": "array", "description": "of the log, the oldest first", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["event_id", "item", "time", "type", "value", "dwell_seconds", "group", "exposure", "context", "received"],
+      "properties": {
+        "event_id": {"type": ["string", "null"]}, "item": {"type": "string"}, "time": {"type": "string"},
+        "type": {"type": "string"}, "value": {"type": ["number", "null"]},
+        "dwell_seconds": {"type": ["number", "null"]}, "group": {"type": ["string", "null"]},
+        "exposure": {"type": ["string", "null"]}, "received": {"type": "string"},
+        "context": {"type": "object", "additionalProperties": {"type": "string"}}
+      }}},
+    "exposures": {"type": "array", "description": "lists that were shown, the oldest first", "items": {
+      "type": "object", "additionalProperties": false,
+      "required": ["exposure", "time", "segment", "route", "model_version", "arm", "fallback", "items"],
+      "properties": {
+        "exposure": {"type": "string"}, "time": {"type": "string"}, "segment": {"type": "string"},
+        "route": {"type": "string"}, "model_version": {"type": "string"},
+        "arm": {"type": ["string", "null"]}, "fallback": {"type": ["string", "null"]},
+        "items": {"type": "array", "items": {
+          "type": "object", "additionalProperties": false, "required": ["item", "score"],
+          "properties": {"item": {"type": "string"}, "score": {"type": ["number", "null"]}}}}
+      }}}
   }},
 "Models": {
   "type": "object", "additionalProperties": false,

@@ -29,11 +29,18 @@ const std::vector<Asked>& good_requests() {
       {"GET", "/v1/recommendations?history=tea-0,coffee-3&k=1000", ""},
       {"POST", "/v1/recommendations",
        R"({"user": "002", "k": 3, "history": ["tea-0"], "context": {"device": "tablet"}})"},
+      {"GET", "/v1/recommendations?user=003&filter.category=tea&pins=tea-5&seen=include", ""},
+      {"POST", "/v1/recommendations",
+       R"({"filter": {"category": ["tea"], "price": {"min": 1, "max": 12.5}, "not": {"tags":)"
+       R"( {"has": ["black"]}}}, "pins": ["tea-3", {"item": "late", "position": 2}], "boosts":)"
+       R"( [{"where": {"price": 3}, "add": 1.5}], "diversity": {"by": "tags", "most": 2}})"},
       {"POST", "/v1/events",
        R"({"events": [{"event_id": "e1", "user": "002", "item": "tea-1", "type": "purchase",)"
        R"( "time": "2011-12-09T10:00:00Z", "value": 15.3, "dwell_seconds": null}]})"},
       {"GET", "/v1/similar-items?item=tea-0&k=5", ""},
       {"GET", "/v1/users/002", ""},
+      {"GET", "/v1/users/002/export", ""},
+      {"DELETE", "/v1/users/002", ""},
       {"GET", "/v1/segments", ""},
       {"GET", "/v1/models", ""},
       {"POST", "/v1/models/rollback", ""},

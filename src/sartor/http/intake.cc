@@ -51,6 +51,15 @@ Status Intake::open() {
   });
 }
 
+Result<std::uint64_t> Intake::next() {
+  SARTOR_TRY(log_->open());
+  return log_->store->next();
+}
+
+void Intake::scrub() {
+  if (log_->open()) log_->store->scrub();
+}
+
 Result<std::vector<std::uint64_t>> Intake::take(std::vector<LiveEvent> events) {
   SARTOR_TRY(log_->open());
   SARTOR_ASSIGN(auto numbers, log_->store->append(events));

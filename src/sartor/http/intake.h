@@ -34,6 +34,11 @@ class Intake {
   // are on disk and count. Fails with `io`: none is acknowledged.
   Result<std::vector<std::uint64_t>> take(std::vector<LiveEvent> events);
 
+  // The number of the next event. Fails as open() does while the log cannot be written.
+  Result<std::uint64_t> next();
+  // As EventStore::scrub; nothing while the log cannot be written.
+  void scrub();
+
   // `told` hears of all new events that were taken, when they count. To be called before take().
   void tell(std::function<void(std::span<const StoredEvent>)> told) { told_ = std::move(told); }
 

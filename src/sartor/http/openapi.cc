@@ -23,6 +23,7 @@ Json schema_of(const RouteParameter& parameter) {
   } else {
     schema = {{"type", "string"}, {"minLength", parameter.low}, {"maxLength", parameter.high}};
   }
+  if (!parameter.words.empty()) schema = {{"type", "string"}, {"enum", parameter.words}};
   if (!parameter.repeated) return schema;
   return {{"type", "array"}, {"items", schema}};
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/text.h"
+#include "sartor/http/compress.h"
 #include "sartor/http/pages.h"
 #include "sartor/http/problem.h"
 #include "sartor/http/schema.h"
@@ -73,6 +74,11 @@ void take_value(const RouteParameter& parameter, const std::string& value, Call&
       complaints.add(parameter.name, fmt::format("expected {} to {} bytes, found {}", parameter.low,
                                                  parameter.high, size));
     }
+    const auto& words = parameter.words;
+    if (!words.empty() && std::find(words.begin(), words.end(), value) == words.end()) {
+      complaints.add(parameter.name, fmt::format("expected {}, found '{}'{}", join(words, ", "),
+                                                 printable(value), did_you_mean(value, words)));
+    }
     return;
   }
   long long number = 0;
@@ -108,7 +114,9 @@ void read_query(const Route& route, Call& call, Complaints& complaints) {
       complaints.add(printable(name), "unknown parameter" + did_you_mean(name, names));
     } else if (found->is_map) {
       if (static_cast<long long>(value.size()) > found->high) complaints.add(name, "is too long");
-      call.maps[found->name][*key] = value;
+      if (!call.maps[found->name].emplace(*key, value).second) {
+        complaints.add(printable(name), "is given twice");
+      }
     } else {
       take_value(*found, value, call, complaints);
     }
@@ -266,6 +274,7 @@ HttpResponse Router::handle(const HttpRequest& request) const {
       response = problem("internal", exception.what());
     }
   }
+  compress(request, response);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   metrics_->observe(route != nullptr ? route->pattern : "unmatched", request.method,
                     response.status, took.count());

@@ -27,7 +27,8 @@ struct RouteParameter {
   bool is_map = false;    // `name.key=value` (or `name[key]=value`), any keys
   long long low = 1;      // of a whole number; of a text's length in bytes
   long long high = 1024;
-  std::optional<long long> otherwise;  // a whole number's default
+  std::optional<long long> otherwise{};  // a whole number's default
+  std::vector<std::string> words{};      // what a text may be; empty: anything
 };
 
 // A request whose parameters and body were found right.

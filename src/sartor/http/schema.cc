@@ -92,6 +92,8 @@ class Checker {
         }
       }
     }
+    range(static_cast<double>(value.size()), schema, pointer, "minProperties", "maxProperties",
+          " members");
     for (const auto& [key, member] : value.items()) {
       const std::string place = pointer + "/" + escaped(key);
       if (known != schema.end() && known->contains(key)) {

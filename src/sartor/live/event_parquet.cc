@@ -105,6 +105,23 @@ LiveEvent event_in(const DuckRows& rows, std::size_t r) {
           .received = rows.values<std::int64_t>(11)[r]};
 }
 
+// Where an erasure wrote a stretch anew, the old file may still be there.
+void keep_the_later(std::vector<EventPiece>& pieces) {
+  const auto written = [](const EventPiece& piece) {
+    std::error_code ignored;
+    return fs::last_write_time(piece.path, ignored);
+  };
+  for (std::size_t i = 1; i < pieces.size();) {
+    EventPiece& before = pieces[i - 1];
+    if (pieces[i].first != before.first || pieces[i].last != before.last) {
+      ++i;
+      continue;
+    }
+    if (written(pieces[i]) > written(before)) std::swap(before, pieces[i]);
+    pieces.erase(pieces.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 Status copy_to(const std::string& path, const std::string& folder,
                std::span<const StoredEvent> events) {
   SARTOR_ASSIGN(DuckDb db, DuckDb::open({.threads = 1}, folder));
@@ -129,6 +146,7 @@ Result<std::vector<EventPiece>> event_pieces(const std::string& folder) {
   }
   std::sort(pieces.begin(), pieces.end(),
             [](const EventPiece& a, const EventPiece& b) { return a.first < b.first; });
+  keep_the_later(pieces);
   std::uint64_t next = 1;
   for (const EventPiece& piece : pieces) {
     if (piece.first != next || piece.last < piece.first) {
@@ -140,9 +158,23 @@ Result<std::vector<EventPiece>> event_pieces(const std::string& folder) {
   return pieces;
 }
 
-Result<EventPiece> write_event_piece(const std::string& folder,
-                                     std::span<const StoredEvent> events) {
-  EventPiece piece{.first = events.front().sequence, .last = events.back().sequence};
+Status remove_stale_pieces(const std::string& folder) {
+  SARTOR_ASSIGN(const auto pieces, event_pieces(folder));
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    EventPiece found;
+    const auto same = [&](const EventPiece& piece) { return piece.path == found.path; };
+    if (!parse_name(it->path(), found) || std::any_of(pieces.begin(), pieces.end(), same)) continue;
+    if (::unlink(found.path.c_str()) != 0) {
+      return Error{ErrorCode::io, found.path + ": cannot remove"};
+    }
+  }
+  return {};
+}
+
+Result<EventPiece> write_event_piece(const std::string& folder, std::uint64_t first,
+                                     std::uint64_t last, std::span<const StoredEvent> events) {
+  EventPiece piece{.first = first, .last = last};
   const std::string part =
       fmt::format("{}/{:020}.parquet.{}.part", folder, piece.first, ::getpid());
   Status written = copy_to(part, folder, events);

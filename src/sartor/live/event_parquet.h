@@ -26,13 +26,17 @@ struct EventPiece {
 };
 using EventVisitor = std::function<Status(std::span<const StoredEvent>)>;
 
-// Those in `folder`, ascending; none if there is no folder. Fails with `bad_data` if they leave a
-// gap or overlap.
+// Those in `folder`, ascending; none if there is no folder. Of two of the same stretch, one of which
+// is about to go, the later one. Fails with `bad_data` if they leave a gap or overlap otherwise.
 Result<std::vector<EventPiece>> event_pieces(const std::string& folder);
 
-// Writes beside, syncs and renames. `events` are of consecutive numbers, at least one.
-Result<EventPiece> write_event_piece(const std::string& folder,
-                                     std::span<const StoredEvent> events);
+// Writes beside, syncs and renames. `events` are those of the numbers `first` to `last` that are
+// left, ascending: erased ones leave gaps.
+Result<EventPiece> write_event_piece(const std::string& folder, std::uint64_t first,
+                                     std::uint64_t last, std::span<const StoredEvent> events);
+
+// Removes files that event_pieces() passes over for a later one.
+Status remove_stale_pieces(const std::string& folder);
 
 // Fails with `bad_data` unless the file has the bytes that its name says.
 Status verify_event_piece(const EventPiece& piece);

@@ -36,6 +36,13 @@ class EventStore {
   // Ends the present file and turns all finished ones into Parquet now.
   Status seal();
 
+  // Removes what erased users (erased.json, beside the folder) still have in the files, on the
+  // store's own thread: the present file is sealed, and every file that has anything of them is
+  // written anew. What a crash interrupts is done at the next open().
+  void scrub();
+  // The same now; nothing to do is fine.
+  Status scrub_now();
+
   // What open() had to mend, in words.
   const std::vector<std::string>& notes() const;
   std::uint64_t next() const;
@@ -46,14 +53,15 @@ class EventStore {
   std::unique_ptr<Impl> impl_;
 };
 
-// Shows the events from number `from` on to `visit`, in order; the number of the next one. Reads
-// whatever is whole, also while a store writes. Fails with `bad_data` if something is damaged.
+// Shows the events from number `from` on to `visit`, in order, but for those of users who were
+// erased since (erased.json, beside the folder); the number of the next one. Reads whatever is
+// whole, also while a store writes. Fails with `bad_data` if something is damaged.
 Result<std::uint64_t> for_each_event(const std::string& folder, std::uint64_t from,
                                      const EventVisitor& visit);
 
 // All events in one Parquet file at `path`, for `sartor run`: columns user, item, time, type,
 // value, dwell_seconds, "group" and "context.<key>" for every key there is; of events with the same
-// event_id the first one. Equal logs give equal rows.
+// event_id the first one; without those of erased users. Equal logs give equal rows.
 struct EventExport {
   std::uint64_t next = 1;                 // number of the first event that is not in it
   std::vector<std::string> context_keys;  // sorted by bytes, at most kMostExportedKeys

@@ -72,6 +72,21 @@ void ExposureIndex::add(const Exposure& exposure) {
   }
 }
 
+void ExposureIndex::forget(const std::string& user) {
+  const auto found = by_user_.find(hash_of_visitor(user, ""));
+  if (user.empty() || found == by_user_.end()) return;
+  for (const std::uint64_t number : found->second) {
+    ShownList* list = find(number);
+    if (list == nullptr) continue;
+    by_id_.erase(list->id);
+    items_ -= list->items.size();
+    list->items.clear();
+    list->id = {};
+    list->user = 0;  // nobody's: no such hash is looked up
+  }
+  by_user_.erase(found);
+}
+
 std::optional<ExposureIndex::Tie> ExposureIndex::tie(const LiveEvent& event) {
   const std::uint64_t item = hash_of_listed(event.item);
   if (!event.exposure.empty()) {

@@ -55,6 +55,9 @@ class ExposureIndex {
   // The place `position` of list `number`, if it is there.
   std::optional<Tie> at(std::uint64_t number, std::size_t position);
 
+  // Lists of this user stay in their places, as nobody's and of nothing.
+  void forget(const std::string& user);
+
   std::size_t size() const { return lists_.size(); }
 
  private:

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <thread>
 
+#include "sartor/base/files.h"
+
 namespace sartor {
 namespace {
 
@@ -37,6 +39,41 @@ std::uint64_t first_since(const std::string& folder, std::span<const std::uint64
   return files.empty() ? 1 : files.back();
 }
 
+// How many erasures the files of the folder are rid of.
+std::string scrubbed_path(const std::string& folder) { return folder + "/scrubbed"; }
+
+std::size_t lists_scrubbed_in(const std::string& folder) {
+  const auto text = read_file(scrubbed_path(folder));
+  return text ? static_cast<std::size_t>(std::strtoull(text->c_str(), nullptr, 10)) : 0;
+}
+
+bool is_erased(const Erasures& erasures, const Exposure& exposure) {
+  return !exposure.user.empty() && erasures.covers_time(exposure.user, exposure.time);
+}
+
+// Segment, arm and time stay, for they count lists; whose and of what does not.
+std::string without_person(Exposure exposure) {
+  exposure.id.clear();
+  exposure.user.clear();
+  exposure.items.clear();
+  return encode_exposure(exposure);
+}
+
+Status scrub_file(const std::string& path, const Erasures& erasures) {
+  bool any = false;
+  SARTOR_ASSIGN([[maybe_unused]] const auto facts,
+                scan_log_file(path, [&](const LogRecord& record) -> Status {
+                  SARTOR_ASSIGN(const Exposure exposure, decode_exposure(record.value));
+                  any = any || is_erased(erasures, exposure);
+                  return {};
+                }));
+  if (!any) return {};
+  return rewrite_log_file(path, [&](const LogRecord& record) -> Result<std::string> {
+    SARTOR_ASSIGN(const Exposure exposure, decode_exposure(record.value));
+    return is_erased(erasures, exposure) ? without_person(exposure) : std::string(record.value);
+  });
+}
+
 }  // namespace
 
 class ExposureLog::Impl {
@@ -60,9 +97,10 @@ class ExposureLog::Impl {
         .keys = 1,  // exposures have none
         .first = first_since(folder_, files, now - options_.keep_age),
         .read_from = first_since(folder_, files, now - options_.read_age)};
+    SARTOR_ASSIGN(const Erasures erasures, Erasures::beside(folder_));
     SARTOR_ASSIGN(log_, DurableLog::open(folder_, options, [&](const LogRecord& record) -> Status {
                     SARTOR_ASSIGN(Exposure exposure, decode_exposure(record.value));
-                    if (visit) visit(std::move(exposure));
+                    if (visit && !is_erased(erasures, exposure)) visit(std::move(exposure));
                     return {};
                   }));
     thread_ = std::thread([this] { work(); });
@@ -89,6 +127,20 @@ class ExposureLog::Impl {
     written_changed_.wait(lock, [&] { return written_ >= mine; });
     --flushing_;
     return last_;
+  }
+
+  Status scrub() {
+    SARTOR_ASSIGN(const Erasures erasures, Erasures::beside(folder_));
+    if (erasures.size() <= lists_scrubbed_in(folder_)) return {};
+    SARTOR_TRY(flush());
+    SARTOR_TRY(log_->roll());
+    SARTOR_ASSIGN(const auto files, log_files(folder_));
+    for (const std::uint64_t first : files) {
+      if (first >= log_->open_file()) break;
+      const Status done = scrub_file(log_file_name(folder_, first), erasures);
+      if (!done && done.error().code != ErrorCode::not_found) return done;  // it was too old
+    }
+    return write_file(scrubbed_path(folder_), std::to_string(erasures.size()));
   }
 
   std::unique_ptr<DurableLog> log_;
@@ -168,7 +220,23 @@ Result<std::unique_ptr<ExposureLog>> ExposureLog::open(const std::string& folder
 
 void ExposureLog::push(const Exposure& exposure) { impl_->push(exposure); }
 Status ExposureLog::flush() { return impl_->flush(); }
+Status ExposureLog::scrub() { return impl_->scrub(); }
 std::uint64_t ExposureLog::lost() const { return impl_->lost_; }
 const std::vector<std::string>& ExposureLog::notes() const { return impl_->log_->notes(); }
+
+Status for_each_exposure(const std::string& folder, const ExposureLog::Visitor& visit) {
+  SARTOR_ASSIGN(const Erasures erasures, Erasures::beside(folder));
+  SARTOR_ASSIGN(const auto files, log_files(folder));
+  for (const std::uint64_t first : files) {
+    const auto read =
+        scan_log_file(log_file_name(folder, first), [&](const auto& record) -> Status {
+          SARTOR_ASSIGN(Exposure exposure, decode_exposure(record.value));
+          if (!is_erased(erasures, exposure)) visit(std::move(exposure));
+          return {};
+        });
+    if (!read && read.error().code != ErrorCode::not_found) return read.error();  // it was too old
+  }
+  return {};
+}
 
 }  // namespace sartor

@@ -9,6 +9,7 @@
 
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
+#include "sartor/live/erasures.h"
 #include "sartor/live/event_log.h"
 #include "sartor/live/exposure.h"
 
@@ -27,7 +28,8 @@ struct ExposureLogOptions {
 class ExposureLog {
  public:
   using Visitor = std::function<void(Exposure)>;
-  // Shows what it reads to `visit`, oldest first. Fails as DurableLog::open does, and with
+  // Shows what it reads to `visit`, oldest first, but for lists of users who were erased since
+  // (erased.json, beside the folder). Fails as DurableLog::open does, and with
   // `bad_data` if a record is no exposure.
   static Result<std::unique_ptr<ExposureLog>> open(const std::string& folder,
                                                    const ExposureLogOptions& options,
@@ -39,6 +41,10 @@ class ExposureLog {
   // Returns when all that was pushed before is on disk, or lost; then it fails with `io`.
   Status flush();
 
+  // Of every file, lists of erased users become lists of nothing for nobody; what was done before
+  // is not done again. Takes as long as reading the log. Fails with `io` or `bad_data`.
+  Status scrub();
+
   std::uint64_t lost() const;
   const std::vector<std::string>& notes() const;
 
@@ -47,5 +53,9 @@ class ExposureLog {
   explicit ExposureLog(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Shows the lists in the files of `folder`, oldest first, but for those of erased users, while they
+// are being written, too.
+Status for_each_exposure(const std::string& folder, const ExposureLog::Visitor& visit);
 
 }  // namespace sartor

@@ -137,8 +137,8 @@ Status LiveGuard::catch_up(const std::string& folder, const Weigh& weigh) {
   SARTOR_ASSIGN(const std::uint64_t next, next_event(folder));
   if (is_new_ && to_replay_.empty()) board_.skip_events(next);  // no list, no click
   if (board_.events_from() < next) {
-    SARTOR_ASSIGN([[maybe_unused]] const auto end,
-                  for_each_event(folder, board_.events_from(), visit));
+    SARTOR_ASSIGN(const std::uint64_t end, for_each_event(folder, board_.events_from(), visit));
+    board_.skip_events(end);  // those of erased users leave gaps
   }
   replay_exposures(std::numeric_limits<Time>::max());
   board_.advance(now());
@@ -213,6 +213,16 @@ void LiveGuard::take(std::span<const StoredEvent> events, const Weigh& weigh) {
   if (!tied.empty() && log_ != nullptr) (void)log_->flush();
 }
 
+void LiveGuard::forget(const std::string& user) {
+  const std::lock_guard lock(mutex_);
+  board_.forget(user);
+  to_scrub_ = true;
+}
+
+void LiveGuard::flush() {
+  if (log_ != nullptr) (void)log_->flush();
+}
+
 Status LiveGuard::append_alerts(const std::vector<BreakerChange>& changes) {
   std::string lines;
   std::uint64_t last = logged_;
@@ -255,8 +265,10 @@ void LiveGuard::work() {
   std::unique_lock lock(mutex_);
   while (!closing_) {
     board_.advance(now());
+    const bool scrubs = std::exchange(to_scrub_, false) && log_ != nullptr;
     lock.unlock();
-    (void)save();  // a disk that says no is asked again
+    (void)save();                     // a disk that says no is asked again
+    if (scrubs) (void)log_->scrub();  // and here at the next erasure or start
     lock.lock();
     closing_changed_.wait_for(lock, std::chrono::milliseconds(200), [this] { return closing_; });
   }

@@ -62,6 +62,12 @@ class LiveGuard {
   // are tied to are on disk, too.
   void take(std::span<const StoredEvent> events, const Weigh& weigh);
 
+  // The user was erased (erased.json has it): lists of theirs are not remembered any more, and a
+  // moment later not in the log, either.
+  void forget(const std::string& user);
+  // Returns when lists that were shown before are on disk, or lost.
+  void flush();
+
   // Writes the state now, if there is anything new.
   Status save();
 
@@ -94,7 +100,8 @@ class LiveGuard {
 
   std::condition_variable closing_changed_;
   bool closing_ = false;
-  std::thread thread_;  // ends hours, saves
+  bool to_scrub_ = true;  // what the process before did not end
+  std::thread thread_;    // ends hours, saves, scrubs the log
 };
 
 }  // namespace sartor

@@ -141,6 +141,37 @@ Result<LogFileFacts> scan_log_file(const std::string& path, const LogVisitor& vi
   return facts;
 }
 
+Status rewrite_log_file(const std::string& path,
+                        const std::function<Result<std::string>(const LogRecord&)>& edit) {
+  constexpr std::size_t kCommitBytes = 1 << 20;
+  std::string body, records;
+  std::uint64_t begin = log_file_first(path);
+  std::uint64_t next = begin;
+  std::uint64_t salt = 0;
+  SARTOR_ASSIGN(const LogFileFacts before, scan_log_file(path, {}));
+  salt = before.salt;
+  const auto commit = [&] {
+    append_commit(body, begin, salt, records);
+    records.clear();
+    begin = next;
+  };
+  SARTOR_ASSIGN([[maybe_unused]] const LogFileFacts facts,
+                scan_log_file(path, [&](const LogRecord& record) -> Status {
+                  SARTOR_ASSIGN(const std::string value, edit(record));
+                  append_record(records, record.key, value);
+                  next = record.sequence + 1;
+                  if (records.size() >= kCommitBytes) commit();
+                  return {};
+                }));
+  commit();  // without records it is the mark of the end
+  if (begin != next || next != before.next) return damaged(path, 0, "its records do not fit");
+  std::error_code ignored;
+  const auto written = std::filesystem::last_write_time(path, ignored);
+  SARTOR_TRY(write_file(path, log_header(log_file_first(path), salt) + body));
+  std::filesystem::last_write_time(path, written, ignored);
+  return {};
+}
+
 std::string log_file_name(const std::string& folder, std::uint64_t first) {
   return fmt::format("{}/{:020}.log", folder, first);
 }

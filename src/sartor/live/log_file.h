@@ -48,6 +48,11 @@ struct LogFileFacts {
 // naming file and offset.
 Result<LogFileFacts> scan_log_file(const std::string& path, const LogVisitor& visit);
 
+// Writes the finished file anew with what `edit` makes of each record's value; keys, numbers and the
+// time of its last change stay. A reader sees the old file or the new one.
+Status rewrite_log_file(const std::string& path,
+                        const std::function<Result<std::string>(const LogRecord&)>& edit);
+
 // "<folder>/00000000000000000001.log", and back: 0 if the name is no such name.
 std::string log_file_name(const std::string& folder, std::uint64_t first);
 std::uint64_t log_file_first(const std::string& name);

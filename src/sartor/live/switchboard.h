@@ -75,6 +75,9 @@ class Switchboard {
   // Gives the list its number and its time, counts it, and remembers it for its events.
   void show(Exposure& exposure, Time now);
 
+  // Its lists are not remembered any more; what they counted for stays counted.
+  void forget(const std::string& user) { index_.forget(user); }
+
   // Whether an event belongs to a list that is remembered.
   bool is_tied(const LiveEvent& event) { return index_.tie(event).has_value(); }
   // An event of the log, once; if it is a success and tied to a list, it is a click of that list's

@@ -92,6 +92,12 @@ class Blend final : public Model {
     return false;
   }
 
+  std::vector<Contribution> contributions(const Query& query, std::span<const ItemId> items,
+                                          std::span<float> scratch) const override {
+    return contributions_of(parts_, weights_of(config_.parts), eligible_.span(), query, items,
+                            scratch);
+  }
+
   ModelPtr advanced(const History& before, const History& now) const override {
     std::vector<ModelPtr> parts;
     for (const ModelPtr& part : parts_) parts.push_back(sartor::advanced(part, before, now));
@@ -185,6 +191,35 @@ void standardised_scores(const Model& model, const Query& query, std::span<const
   }
   model.score(query, out);
   standardise(out, eligible);
+}
+
+std::vector<double> weights_of(std::span<const BlendPart> parts) {
+  std::vector<double> weights;
+  for (const BlendPart& part : parts) weights.push_back(part.weight);
+  return weights;
+}
+
+std::vector<Contribution> contributions_of(std::span<const ModelPtr> parts,
+                                           std::span<const double> weights,
+                                           std::span<const ItemId> eligible, const Query& query,
+                                           std::span<const ItemId> items,
+                                           std::span<float> scratch) {
+  bool stranger = true;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    stranger = stranger && (weights[p] == 0 || !parts[p]->knows(query));
+  }
+  std::vector<Contribution> all;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    if (weights[p] == 0 || !(stranger || parts[p]->knows(query))) continue;
+    parts[p]->score(query, scratch);
+    standardise(scratch, eligible);
+    Contribution one{.component = parts[p].get(), .amounts = {}};
+    for (const ItemId item : items) {
+      one.amounts.push_back(static_cast<float>(weights[p]) * scratch[item.index()]);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
 void mix(std::span<float> out, double weight, std::span<const float> scores) {

@@ -24,6 +24,15 @@ void standardised_scores(const Model& model, const Query& query, std::span<const
 // out += weight * scores.
 void mix(std::span<float> out, double weight, std::span<const float> scores);
 
+struct BlendPart;
+std::vector<double> weights_of(std::span<const BlendPart> parts);
+
+// Model::contributions of such a sum. `parts` and `weights` are of one length.
+std::vector<Contribution> contributions_of(std::span<const ModelPtr> parts,
+                                           std::span<const double> weights,
+                                           std::span<const ItemId> eligible, const Query& query,
+                                           std::span<const ItemId> items, std::span<float> scratch);
+
 inline constexpr float kNotEligible = -1e30f;
 
 struct BlendPart {

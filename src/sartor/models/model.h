@@ -21,6 +21,14 @@ struct FitNotes {
   std::vector<std::string> lines;
 };
 
+class Model;
+
+// What one component adds to the scores of some items.
+struct Contribution {
+  const Model* component = nullptr;  // lives as long as the model that was asked
+  std::vector<float> amounts;        // one per item
+};
+
 // A fitted model: immutable, and safe to use from any number of threads at once.
 class Model {
  public:
@@ -39,6 +47,14 @@ class Model {
   // Whether score() has something of this query to go by; if not, it gives its guess for a
   // stranger, which a blend leaves out as long as another of its components knows more.
   virtual bool knows(const Query&) const { return true; }
+
+  // What the scores of `items` are sums of, component by component; for one of a single piece,
+  // nothing. `scratch` is as long as score()'s `out`. Where trees put a list in order, what its
+  // blend adds up: trees do not split.
+  virtual std::vector<Contribution> contributions(const Query&, std::span<const ItemId> /*items*/,
+                                                  std::span<float> /*scratch*/) const {
+    return {};
+  }
 
   // The same model with another half-life, in days, of what it decays when it scores (the user's
   // history, popularity): shares everything heavy, refits nothing. Null where there is none.

@@ -148,6 +148,12 @@ class Reranker final : public Model {
       out[list[r].index()] = static_cast<float>(scores[r]);
   }
 
+  std::vector<Contribution> contributions(const Query& query, std::span<const ItemId> items,
+                                          std::span<float> scratch) const override {
+    return contributions_of(shortlister_.parts, weights_of(shortlister_.config.parts),
+                            shortlister_.eligible.span(), query, items, scratch);
+  }
+
   bool knows(const Query& query) const override {
     return std::any_of(shortlister_.parts.begin(), shortlister_.parts.end(),
                        [&](const ModelPtr& part) { return part->knows(query); });

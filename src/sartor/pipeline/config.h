@@ -48,6 +48,7 @@ struct ServeConfig {
   int latency_limit_ms = 100;
   int timeout_ms = 1000;
   int exposure_days = 90;
+  int retention_days = 30;
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -76,7 +77,10 @@ struct ServeConfig {
         Field{"timeout_ms", &ServeConfig::timeout_ms, 1, 60000, Scale::fixed,
               "of a segment's model for one list; longer is a failure"},
         Field{"exposure_days", &ServeConfig::exposure_days, 1, 36500, Scale::fixed,
-              "how long the log of exposures is kept"});
+              "how long the log of exposures is kept"},
+        Field{"retention_days", &ServeConfig::retention_days, 0, 36500, Scale::fixed,
+              "bundles that do not serve and did not serve just before go after so many days, with "
+              "what they know of users who were erased since; 0: never"});
   }
 };
 

@@ -166,6 +166,7 @@ Result<Published> publish_bundle(const PublishInput& input, const std::string& v
                                {"model_version", version},
                                {"metric", facts.config->gate.metric},
                                {"events_next", facts.events_next},
+                               {"erased", facts.erased},
                                {"data", sha256(facts.project->data().fingerprint)},
                                {"config", bundle_config(*facts.config)}}));
   }

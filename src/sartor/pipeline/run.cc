@@ -14,6 +14,7 @@
 #include "sartor/base/usage.h"
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/ingest.h"
+#include "sartor/live/erasures.h"
 #include "sartor/pipeline/backtest_file.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/publish.h"
@@ -99,6 +100,8 @@ class Run {
     if (error) return Error{ErrorCode::io, workspace + ": cannot write here: " + error.message()};
     SARTOR_ASSIGN(cache_, StepCache::open(workspace + "/cache"));
     SARTOR_ASSIGN(state_, State::open(workspace + "/state.sqlite"));
+    SARTOR_TRY(read_erasures());
+    files_ = config_.events.size();
     SARTOR_ASSIGN(events_next_, add_served_events(workspace, config_, resources_));
     Fingerprint data;
     data.add(request_.build);
@@ -109,9 +112,32 @@ class Run {
       data.add(json_text(part));
     }
     data.add(static_cast<std::int64_t>(events_next_));
+    if (!erasures_.empty()) data.add(static_cast<std::int64_t>(erasures_.size()));
     data_key_ = data.text();
     whole_key_ = Fingerprint().add(data_key_).add(json_text(bundle_config(config_))).text();
     return {};
+  }
+
+  // What earlier runs kept of users who were erased since goes first.
+  Status read_erasures() {
+    SARTOR_ASSIGN(erasures_, Erasures::read(request_.workspace));
+    const std::string known = request_.workspace + "/cache/erased";
+    const auto text = read_file(known);
+    const std::string count = std::to_string(erasures_.size());
+    if (erasures_.empty() || (text && *text == count)) return {};
+    std::error_code error;
+    fs::remove_all(request_.workspace + "/cache", error);
+    if (!error) fs::create_directories(request_.workspace + "/cache", error);
+    if (error) return Error{ErrorCode::io, known + ": cannot clear the folder: " + error.message()};
+    return write_file(known, count);
+  }
+
+  // Events that the server took are masked by their numbers in its log, those of files by time.
+  IsErased is_erased() const {
+    if (erasures_.empty()) return {};
+    return [this](std::size_t block, std::string_view user, Time time) {
+      return (block < files_ || block == kNoBlock) && erasures_.covers_time(user, time);
+    };
   }
 
   // The outcome of an earlier run with the same inputs whose bundle is still the published one.
@@ -160,7 +186,7 @@ class Run {
     std::optional<Dataset> data;
     const auto work = [&]() -> Result<Json> {
       auto ingested = sartor::ingest({config_.events, config_.users, config_.items, config_.signal,
-                                      config_.data, config_.clean},
+                                      config_.data, config_.clean, is_erased()},
                                      request_.workspace, resources_, ingest_report_);
       SARTOR_TRY(write_quarantine(ingest_report_, run_folder() + "/quarantine.csv"));
       if (!ingested) {
@@ -343,6 +369,7 @@ class Run {
     const Json shown = run_details(details);
     SARTOR_TRY(write_file(run_folder() + "/details.json", json_text(shown, 2) + "\n"));
     SARTOR_TRY(write_file(report_path_, render_report(full, shown)));
+    SARTOR_TRY(remove_old_folders(input.bundles, config_.serve.retention_days));
     return cache_->keep("run", whole_key_, full);
   }
 
@@ -357,7 +384,8 @@ class Run {
             .control = &*control_,
             .backtest = &*backtest_,
             .verdict = &*verdict_,
-            .events_next = events_next_};
+            .events_next = events_next_,
+            .erased = erasures_.size()};
   }
 
   Json full_summary() const {
@@ -395,6 +423,8 @@ class Run {
   const RunRequest& request_;
   Config config_;  // the request's, and the events that were served
   std::uint64_t events_next_ = 1;
+  Erasures erasures_;
+  std::size_t files_ = 0;  // blocks of [[events]] that are the project's own
   Resources resources_;
   std::optional<StepCache> cache_;
   std::optional<State> state_;

@@ -32,6 +32,7 @@ struct RunFacts {
   const Backtest* backtest = nullptr;
   const Verdict* verdict = nullptr;
   std::uint64_t events_next = 1;  // the first event of the workspace's log that was not read
+  std::size_t erased = 0;         // how many erasures of the workspace it knows
 };
 
 // Without "run", "bundle", "report", "seconds", "peak_rss_mb": those belong to one run, not to its

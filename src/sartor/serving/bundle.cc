@@ -177,6 +177,13 @@ Result<std::unique_ptr<const Bundle>> load_bundle(const std::string& folder) {
       next != manifest.end() && next->is_number_unsigned()) {
     bundle->info.events_next = next->get<std::uint64_t>();
   }
+  if (const auto erased = manifest.find("erased");
+      erased != manifest.end() && erased->is_number_unsigned()) {
+    bundle->info.erased = erased->get<std::size_t>();
+  }
+  // WORKSPACE/bundles/VERSION.
+  SARTOR_ASSIGN(Erasures erasures, Erasures::beside(real.parent_path().string()));
+  bundle->erasures = std::make_shared<const Erasures>(std::move(erasures));
   read_signal(manifest, *bundle);
   if (manifest.value("format_version", Json()) != Json(1)) {
     return bad(path + "/manifest.json: expected \"format_version\": 1");

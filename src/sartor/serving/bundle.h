@@ -10,6 +10,7 @@
 #include "sartor/base/result.h"
 #include "sartor/data/catalogue.h"
 #include "sartor/features/user_features.h"
+#include "sartor/live/erasures.h"
 #include "sartor/models/embedding.h"
 #include "sartor/models/model.h"
 #include "sartor/segments/segmentation.h"
@@ -33,6 +34,7 @@ struct Bundle {
   std::vector<float> takers;                // users who took an item, per item: the last resort
   std::string similar_name;                 // the component that knows similar items, "" if none
   ModelPtr similar;
+  std::shared_ptr<const Erasures> erasures;  // of the workspace, when it was loaded
 };
 
 // As Recommender::open.

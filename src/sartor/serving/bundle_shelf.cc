@@ -48,8 +48,8 @@ BundleShelf::~BundleShelf() {
   if (thread_.joinable()) thread_.join();
 }
 
-void BundleShelf::watch(std::chrono::milliseconds interval) {
-  thread_ = std::thread([this, interval] { run(interval); });
+void BundleShelf::watch(std::chrono::milliseconds interval, int retention_days) {
+  thread_ = std::thread([this, interval, retention_days] { run(interval, retention_days); });
 }
 
 void BundleShelf::nudge() {
@@ -60,17 +60,26 @@ void BundleShelf::nudge() {
   changed_.notify_all();
 }
 
-void BundleShelf::run(std::chrono::milliseconds interval) {
+void BundleShelf::run(std::chrono::milliseconds interval, int retention_days) {
+  using Clock = std::chrono::steady_clock;
+  std::string served;
+  Clock::time_point looked;
   std::unique_lock lock(mutex_);
   const auto woken = [this] { return nudged_ || closing_; };
   while (!closing_) {
-    if (interval.count() > 0) {
-      changed_.wait_for(lock, interval, woken);
-    } else {
-      changed_.wait(lock, woken);
+    lock.unlock();
+    if (const std::string now = serving();
+        now != served || Clock::now() - looked > std::chrono::hours(1)) {
+      served = now;
+      looked = Clock::now();
+      const std::lock_guard one(acting_);
+      (void)remove_old_folders(bundles_, retention_days, now);  // what is left is tried again
     }
+    lock.lock();
+    changed_.wait_for(lock, interval.count() > 0 ? interval : std::chrono::hours(1), woken);
     if (closing_) break;
     const bool again = std::exchange(nudged_, false);
+    if (interval.count() == 0 && !again) continue;
     lock.unlock();
     (void)follow(again);  // the observer hears of it
     lock.lock();

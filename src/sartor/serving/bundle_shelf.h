@@ -45,7 +45,9 @@ class BundleShelf {
 
   // From here on a thread looks at `current` every `interval` (never, if it is 0) and at each
   // nudge(), and serves what it leads to.
-  void watch(std::chrono::milliseconds interval);
+  // Bundles that are older than `retention_days` and not in use go, now, after each swap, and every
+  // hour (0: never).
+  void watch(std::chrono::milliseconds interval, int retention_days = 0);
   // Makes the thread look at once, and try again what was refused. Does not wait.
   void nudge();
 
@@ -72,7 +74,7 @@ class BundleShelf {
     std::string reason;
     std::filesystem::file_time_type stamp;  // of the manifest
   };
-  void run(std::chrono::milliseconds interval);
+  void run(std::chrono::milliseconds interval, int retention_days);
   std::string serving() const;
   std::string linked(const char* name) const;
   std::string folder(const std::string& version) const { return bundles_ + "/" + version; }

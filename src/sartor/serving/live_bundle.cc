@@ -26,6 +26,11 @@ Status LiveBundle::learn(std::span<const StoredEvent> events) {
   return current_->learn(fresh);
 }
 
+void LiveBundle::forget(const std::string& user, const std::shared_ptr<const Erasures>& erasures) {
+  const std::lock_guard one(swapping_);
+  current_->forget(user, erasures);
+}
+
 Result<std::uint64_t> LiveBundle::catch_up(Recommender& recommender, std::uint64_t from) const {
   if (!reader_) return from;
   return reader_(from,

@@ -41,6 +41,10 @@ class LiveBundle {
   // serves when this returns, and in those that follow it.
   Status learn(std::span<const StoredEvent> events);
 
+  // As Recommender::forget, for the bundle that serves; `erasures` stand in the workspace's file,
+  // so those that follow know, too. Waits for a bundle that is being loaded.
+  void forget(const std::string& user, const std::shared_ptr<const Erasures>& erasures);
+
   // Brings the bundle up to date from the log, now and whenever another takes over. To be called
   // before the first learn(). Fails as `reader` and Recommender::learn do.
   Status follow(EventReader reader);

@@ -9,7 +9,21 @@
 namespace sartor {
 
 LiveUsers::LiveUsers(const Bundle& bundle)
-    : bundle_(bundle), signal_(bundle.positive, bundle.weight, bundle.space.context) {}
+    : bundle_(bundle),
+      signal_(bundle.positive, bundle.weight, bundle.space.context),
+      erasures_(bundle.erasures) {}
+
+std::uint32_t user_in(const Bundle& bundle, const std::string& user, const LiveHistory* live) {
+  if (live != nullptr && live->masks_bundle) return Vocabulary::kNone;
+  return bundle.catalogue.users().find(user);
+}
+
+// An id that was erased after the bundle's run; one from before it is in the bundle only if it came
+// back, as a new user.
+bool LiveUsers::is_masked(const std::string& user) const {
+  const Erasure* erasure = erasures_->of(user);
+  return erasure != nullptr && erasure->number >= bundle_.info.erased;
+}
 
 bool has_events(const Bundle& bundle, std::uint32_t user) {
   if (user == Vocabulary::kNone) return false;
@@ -39,8 +53,10 @@ LiveRow LiveUsers::row_of(const StoredEvent& stored, float weight) const {
 
 void LiveUsers::take(const StoredEvent& stored, float weight) {
   const LiveEvent& event = stored.event;
+  if (erasures_->covers_event(event.user, stored.sequence)) return;
   LiveRow row = row_of(stored, weight);
-  const bool kept = !has_events(bundle_, bundle_.catalogue.users().find(event.user)) ||
+  const bool kept = is_masked(event.user) ||
+                    !has_events(bundle_, bundle_.catalogue.users().find(event.user)) ||
                     (weight > 0 && row.item != ItemId{});
   if (!kept && event.context.empty()) return;
   LiveHistory& history = users_[event.user];
@@ -72,10 +88,31 @@ Status LiveUsers::learn(std::span<const StoredEvent> events) {
   return {};
 }
 
+// What came after the erasure and is there already stays: context is told anew from it.
+void LiveUsers::forget(const std::string& user, std::shared_ptr<const Erasures> erasures) {
+  const std::unique_lock lock(mutex_);
+  if (erasures->size() > erasures_->size()) erasures_ = std::move(erasures);
+  const auto found = users_.find(user);
+  if (found == users_.end()) return;
+  LiveHistory& history = found->second;
+  std::erase_if(history.rows,
+                [&](const LiveRow& row) { return erasures_->covers_event(user, row.sequence); });
+  history.context.clear();
+  for (const LiveRow& row : history.rows) {
+    if (row.context == nullptr) continue;
+    for (const auto& [key, value] : *row.context) history.context[key] = {row.time, value};
+  }
+  if (history.knows_nothing()) users_.erase(found);
+}
+
 std::unique_ptr<const LiveHistory> LiveUsers::of(const std::string& user) const {
   const std::shared_lock lock(mutex_);
   const auto found = users_.find(user);
-  return found == users_.end() ? nullptr : std::make_unique<const LiveHistory>(found->second);
+  const bool masked = is_masked(user);
+  if (found == users_.end() && !masked) return nullptr;
+  LiveHistory history = found == users_.end() ? LiveHistory() : found->second;
+  history.masks_bundle = masked;
+  return std::make_unique<const LiveHistory>(std::move(history));
 }
 
 }  // namespace sartor

@@ -11,6 +11,7 @@
 
 #include "sartor/base/result.h"
 #include "sartor/data/catalogue.h"
+#include "sartor/live/erasures.h"
 #include "sartor/live/event.h"
 #include "sartor/serving/live_signal.h"
 
@@ -36,7 +37,14 @@ struct LiveRow {
 struct LiveHistory {
   std::vector<LiveRow> rows;
   std::map<std::string, std::pair<Time, std::string>> context;  // last known value of each key
+  bool masks_bundle = false;  // the user was erased: what the bundle knows of them is nobody's
+
+  bool knows_nothing() const { return rows.empty() && context.empty(); }
 };
+
+// The user in the bundle, Vocabulary::kNone if it does not know them or may not; `live` may be
+// null.
+std::uint32_t user_in(const Bundle& bundle, const std::string& user, const LiveHistory* live);
 
 // Safe to use from several threads. Costs about 100 bytes an event that is kept: all of users the
 // bundle has no events of, for these have no other features; of the others only the successes
@@ -48,21 +56,26 @@ class LiveUsers {
   // Takes events in; they count as soon as this returns. Fails as LiveSignal::weights.
   Status learn(std::span<const StoredEvent> events);
 
+  // As Recommender::forget.
+  void forget(const std::string& user, std::shared_ptr<const Erasures> erasures);
+
   // As LiveSignal::weights.
   Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const {
     return signal_.weights(events);
   }
 
-  // A copy of what is known of the user; nothing if that is nothing.
+  // A copy of what is known of the user; null if that is nothing, and nothing is masked.
   std::unique_ptr<const LiveHistory> of(const std::string& user) const;
 
  private:
+  bool is_masked(const std::string& user) const;
   LiveRow row_of(const StoredEvent& stored, float weight) const;
   void take(const StoredEvent& stored, float weight);
 
   const Bundle& bundle_;
   const LiveSignal signal_;
   mutable std::shared_mutex mutex_;
+  std::shared_ptr<const Erasures> erasures_;
   std::unordered_map<std::string, LiveHistory> users_;
 };
 

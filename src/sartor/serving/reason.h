@@ -33,6 +33,15 @@ class Reasons {
   std::vector<std::pair<ItemId, Tie>> ties_;  // listed items that go with something, ascending
 };
 
+// What speaks most for each item of a list, by the scores that made it.
+struct ListFacts {
+  const Model* model = nullptr;   // that made the list; null: popularity did
+  std::span<const ItemId> items;  // the list
+  std::span<const float> boosts;  // one per item of the list, as a part of its score; or none
+};
+std::vector<ItemReason> reasons_of(const Bundle& bundle, const Visitor& visitor,
+                                   const ListFacts& list);
+
 // "85123A (WHITE HANGING HEART…)": the item with its text, where it has one.
 std::string item_in_words(const Bundle& bundle, ItemId item);
 

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <limits>
 #include <set>
 
 #include "sartor/base/text.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/blend.h"
+#include "sartor/serving/arrange.h"
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/live_users.h"
 #include "sartor/serving/reason.h"
@@ -41,15 +43,17 @@ Status check(const RecommendRequest& request) {
   return {};
 }
 
-// The items that this visitor may be shown, ascending.
+// The items that this visitor may be shown, ascending. What a filter leaves of them is no business
+// of the models, which are judged by what they make of all (ModelAnswer).
 std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
-                                  const std::vector<std::string>& exclude) {
+                                  const RecommendRequest& request) {
   std::set<ItemId> out;
-  for (const std::string& name : exclude) {
+  for (const std::string& name : request.exclude) {
     const std::uint32_t item = bundle.catalogue.items().find(name);
     if (item != Vocabulary::kNone) out.insert(ItemId{item});
   }
-  if (!bundle.repeat) {
+  const Seen seen = request.wishes.seen;
+  if (seen == Seen::exclude || (seen == Seen::by_bundle && !bundle.repeat)) {
     for (const Interaction& interaction : visitor.history) out.insert(interaction.item);
   }
   std::vector<ItemId> allowed;
@@ -105,15 +109,21 @@ bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segmen
   return false;
 }
 
-void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
-           const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
-  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) return;
+// The model that made the scores, null if that was none.
+const Model* score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
+                   const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
+  const Query query = query_of(visitor);
+  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) {
+    return bundle.segment_models[visitor.segment].get();
+  }
   answer.route = "general";
-  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) return;
+  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) {
+    return bundle.general.get();
+  }
   answer.route = "popularity";
   answer.fallback = "general_failed";
   scores = bundle.takers;
+  return nullptr;
 }
 
 // Exceptions (no memory, most likely) end here.
@@ -131,9 +141,25 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
   return user ? live.of(*user) : nullptr;
 }
 
+// Fills in why each item of the list stands there. `plain` are the scores before boosts, if any.
+void explain(const Bundle& bundle, const Visitor& visitor, const Model* model,
+             const Arrangement& wanted, std::span<const ItemId> list, std::span<const float> plain,
+             std::span<const float> scores, RecommendAnswer& answer) {
+  std::vector<float> boosts;
+  if (!plain.empty()) {
+    for (const ItemId item : list) boosts.push_back(scores[item.index()] - plain[item.index()]);
+  }
+  auto reasons = reasons_of(bundle, visitor, {.model = model, .items = list, .boosts = boosts});
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (wanted.is_pinned(list[i])) reasons[i] = {.kind = "pinned", .text = "pinned"};
+    answer.items[i].why = std::move(reasons[i]);
+  }
+}
+
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
                                     const RecommendRequest& request, const ChooseArm& choose) {
   SARTOR_TRY(check(request));
+  SARTOR_ASSIGN(const Arrangement wanted, arrangement_of(bundle, request));
   SARTOR_ASSIGN(const Visitor visitor,
                 visitor_of(bundle, request, since(live, request.user).get()));
   RecommendAnswer answer;
@@ -142,17 +168,21 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
   answer.route = bundle.info.segments[visitor.segment].route;
   answer.model_version = bundle.info.model_version;
 
-  const auto allowed = allowed_items(bundle, visitor, request.exclude);
+  const auto allowed = allowed_items(bundle, visitor, request);
   std::vector<float> scores(bundle.catalogue.items().size());
-  score(bundle, visitor, allowed, choose, scores, answer);
-  std::vector<ItemId> best;
-  top_k(scores, allowed, static_cast<std::size_t>(request.k), best);
-  std::erase_if(best, [&](ItemId item) { return !(scores[item.index()] > kNotEligible); });
-  const Reasons reasons(bundle, visitor, best);
-  for (const ItemId item : best) {
-    answer.items.push_back(
-        {bundle.catalogue.items().name(item.index()), scores[item.index()], reasons.of(item)});
+  const Model* model = score(bundle, visitor, allowed, choose, scores, answer);
+  std::vector<float> plain;
+  if (request.reasons && !wanted.add.empty()) plain = scores;
+  const std::vector<ItemId> list = arrange(wanted, allowed, scores);
+  const Reasons reasons(bundle, visitor, list);
+  for (const ItemId item : list) {
+    const double value = scores[item.index()];
+    const bool scored = std::isfinite(value) && value > kNotEligible;
+    answer.items.push_back({bundle.catalogue.items().name(item.index()),
+                            scored ? value : std::numeric_limits<double>::quiet_NaN(),
+                            wanted.is_pinned(item) ? "pinned" : reasons.of(item)});
   }
+  if (request.reasons) explain(bundle, visitor, model, wanted, list, plain, scores, answer);
   return answer;
 }
 
@@ -191,11 +221,11 @@ std::string value_in_words(const Column& column, std::size_t row) {
   return column.codes[row] == Column::kMissing ? "" : column.words[column.codes[row]];
 }
 
-Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const std::string& id) {
-  constexpr std::size_t kLatest = 20;
-  const std::uint32_t user = bundle.catalogue.users().find(id);
+Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const std::string& id,
+                           std::size_t latest) {
   const auto events = live.of(id);
-  if (user == Vocabulary::kNone && events == nullptr) {
+  const std::uint32_t user = user_in(bundle, id, events.get());
+  if (user == Vocabulary::kNone && (events == nullptr || events->knows_nothing())) {
     return Error{ErrorCode::not_found, fmt::format("no user '{}'", printable(id))};
   }
   SARTOR_ASSIGN(Visitor visitor, visitor_of(bundle, {.user = id}, events.get()));
@@ -203,7 +233,7 @@ Result<UserInfo> make_user(const Bundle& bundle, const LiveUsers& live, const st
   UserInfo info{.user = id, .segment = segment.name, .route = segment.route};
   const auto& history = visitor.history;
   info.history = history.size();
-  for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < kLatest; ++it) {
+  for (auto it = history.rbegin(); it != history.rend() && info.latest.size() < latest; ++it) {
     info.latest.emplace_back(bundle.catalogue.items().name(it->item.index()), it->time);
   }
   if (visitor.features.columns.empty() && user != Vocabulary::kNone) {
@@ -240,6 +270,10 @@ Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request,
   return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request, choose); });
 }
 
+void Recommender::forget(const std::string& user, std::shared_ptr<const Erasures> erasures) {
+  live_->forget(user, std::move(erasures));
+}
+
 Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> events) const {
   return guarded<std::vector<float>>([&] { return live_->weigh(events); });
 }
@@ -248,8 +282,8 @@ Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k)
   return guarded<SimilarAnswer>([&] { return make_similar(*bundle_, item, k); });
 }
 
-Result<UserInfo> Recommender::user(const std::string& id) const {
-  return guarded<UserInfo>([&] { return make_user(*bundle_, *live_, id); });
+Result<UserInfo> Recommender::user(const std::string& id, std::size_t latest) const {
+  return guarded<UserInfo>([&] { return make_user(*bundle_, *live_, id, latest); });
 }
 
 const BundleInfo& Recommender::info() const { return bundle_->info; }

@@ -26,6 +26,7 @@
 #include "sartor/base/time.h"
 #include "sartor/live/event.h"
 #include "sartor/live/switchboard.h"
+#include "sartor/serving/wishes.h"
 
 namespace sartor {
 
@@ -33,6 +34,7 @@ inline constexpr int kMostItems = 1000;     // k at most
 inline constexpr int kMostHistory = 10000;  // items of a given history; of excluded ones, too
 
 struct Bundle;    // bundle.h
+class Erasures;   // live/erasures.h
 class LiveUsers;  // live_users.h
 
 struct RecommendRequest {
@@ -41,12 +43,28 @@ struct RecommendRequest {
   int k = 10;
   std::map<std::string, std::string> context;  // device = tablet, …; only known keys matter
   std::vector<std::string> exclude;            // item ids never to be listed
+  Wishes wishes{};
+  bool reasons = false;  // whether each item says what adds most to its score
+};
+
+// What adds most to an item's score.
+struct ItemReason {
+  // A stable word: "taken_again", "follows", "similar_taste", "content", "popular", "trending",
+  // "new", "boosted", "pinned"; "other" where nothing adds anything.
+  std::string kind;
+  std::string text;       // in words
+  std::string item;       // what it follows; "" where that is not one item
+  std::string component;  // the model's family; "" where that is none
+  double share = 0;       // of all that is added to its score, in (0, 1]; 0: nothing is
 };
 
 struct RecommendedItem {
   std::string item;
-  double score = 0;    // of the model that made the list; comparable within it only
-  std::string reason;  // in words: "bought again every 20 days"
+  // Of the model that made the list, with what boosts add; comparable within it only. NaN for a
+  // pinned item that no model may list.
+  double score = 0;
+  std::string reason;               // in words: "bought again every 20 days"
+  std::optional<ItemReason> why{};  // where the request asked for it
 };
 
 struct RecommendAnswer {
@@ -93,6 +111,7 @@ struct BundleInfo {
   std::size_t items = 0;
   std::size_t eligible_items = 0;
   std::uint64_t events_next = 1;      // the first event of the workspace's log that is not in it
+  std::size_t erased = 0;             // how many erasures of the workspace its run knew
   std::string general;                // the name of the general model
   std::vector<SegmentInfo> segments;  // in the segmentation's order
   std::vector<std::pair<std::string, std::string>> models;  // name, family
@@ -103,7 +122,7 @@ struct UserInfo {
   std::string segment;
   std::string route;
   std::size_t history = 0;
-  std::vector<std::pair<std::string, Time>> latest;  // items taken, latest first, at most 20
+  std::vector<std::pair<std::string, Time>> latest;           // items taken, latest first
   std::vector<std::pair<std::string, std::string>> features;  // name, value as text
 };
 
@@ -113,7 +132,7 @@ struct Sample {
   std::vector<std::string> items;
 };
 
-// Immutable but for learn(); safe to use from any number of threads at once.
+// Immutable but for learn() and forget(); safe to use from any number of threads at once.
 class Recommender {
  public:
   // Checks every sum of the manifest first. Fails with `not_found` if there is no bundle, and with
@@ -129,12 +148,19 @@ class Recommender {
   Status learn(std::span<const StoredEvent> events);
 
   // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
-  // those of the history that counts; the best first, equal scores by ascending item id. Unknown
-  // ids in history and exclude are ignored. Without `choose` everybody is answered by their
+  // those of the history that counts; the best first, equal scores by ascending item id; as the
+  // wishes have it. All of the catalogue is scored, so a filter gives k items if there are k.
+  // Unknown ids in history and exclude are ignored. Without `choose` everybody is answered by their
   // segment's model, if it can. Fails with `invalid_argument` only where k or the lists are out of
-  // range.
+  // range, or a wish names what the bundle does not have: then the message begins with a JSON
+  // pointer into the body of a request, "/filter/price: …".
   Result<RecommendAnswer> recommend(const RecommendRequest& request,
                                     const ChooseArm& choose = {}) const;
+
+  // From here on `user`, whom `erasures` has, is somebody never seen, as far as it says so: what
+  // the bundle knows of them is masked, and events before it are forgotten, also those that are
+  // learned later. Bundles are opened with the erasures of their workspace.
+  void forget(const std::string& user, std::shared_ptr<const Erasures> erasures);
 
   // How much each event counts as a success, 0: it is none. Fails as learn().
   Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const;
@@ -143,8 +169,9 @@ class Recommender {
   // has no model that knows.
   Result<SimilarAnswer> similar_items(const std::string& item, int k) const;
 
-  // Fails with `not_found` if neither the bundle nor an event since knows the user.
-  Result<UserInfo> user(const std::string& id) const;
+  // With the latest `latest` items taken. Fails with `not_found` if neither the bundle nor an event
+  // since knows the user.
+  Result<UserInfo> user(const std::string& id, std::size_t latest = 20) const;
 
   const BundleInfo& info() const;
 

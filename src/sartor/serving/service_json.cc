@@ -5,15 +5,25 @@
 namespace sartor {
 namespace {
 
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json reason_json(const ItemReason& reason) {
+  return {{"kind", reason.kind},
+          {"text", reason.text},
+          {"item", text_or_null(reason.item)},
+          {"component", text_or_null(reason.component)},
+          {"share", reason.share}};
+}
+
 Json items_json(const std::vector<RecommendedItem>& items) {
   Json list = Json::array();
   for (const RecommendedItem& item : items) {
-    list.push_back({{"item", item.item}, {"score", item.score}, {"reason", item.reason}});
+    Json row{{"item", item.item}, {"score", item.score}, {"reason", item.reason}};
+    if (item.why) row["reasons"] = Json::array({reason_json(*item.why)});
+    list.push_back(std::move(row));
   }
   return list;
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 }  // namespace
 

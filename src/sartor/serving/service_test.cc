@@ -202,6 +202,14 @@ TEST_F(Serving, WhereGeneralFailsTooPopularityAnswers) {
   const auto answer = ask(shop, {.user = "002", .k = 3});
   EXPECT_EQ(answer.route, "popularity");
   EXPECT_EQ(answer.fallback, "general_failed");
+  const auto dear =
+      ask(shop, {.user = "002",
+                 .k = 3,
+                 .wishes = {.filter = {.all = {{.attribute = "price", .min = 13}}},
+                            .boosts = {{{.all = {{.attribute = "item", .words = {"tea-5"}}}}, 1}},
+                            .seen = Seen::include}});
+  EXPECT_EQ(names(dear.items), (std::vector<std::string>{"tea-5", "tea-3", "tea-4"}));
+  EXPECT_EQ(dear.route, "popularity");
   ASSERT_EQ(answer.items.size(), 3u);
   int takers = 0;  // of what stands first
   const std::string first = answer.items[0].item;
@@ -367,6 +375,64 @@ TEST_F(Serving, WholeBundlesThatCannotBeServedAreRefused) {
               HasSubstr("no segment 'nobody'"));
   EXPECT_THAT(refusal({.change_routes = [](Json& r) { r["general"] = "gone"; }}),
               HasSubstr("models/gone: is not there"));
+}
+
+// "loyal" is item_knn + 2 own_history, both standardised over the twelve items; without repeats the
+// list has nothing of the user's own, so what neighbours say decides.
+TEST_F(Serving, ReasonsAreWhatAddsMostToTheScore) {
+  const auto shop = open();
+  EXPECT_FALSE(ask(shop, {.user = "002", .k = 1}).items[0].why) << "only where asked for";
+  const auto own = ask(shop, {.user = "002", .k = 12, .reasons = true});
+  ASSERT_TRUE(own.items[0].why);
+  EXPECT_EQ(own.items[0].why->kind, "follows");
+  EXPECT_EQ(own.items[0].why->component, "item_knn");
+  EXPECT_THAT(own.items[0].why->item, StartsWith("tea-"));
+  EXPECT_THAT(own.items[0].why->text, StartsWith("goes with tea-"));
+  EXPECT_DOUBLE_EQ(own.items[0].why->share, 1) << "own_history takes away from what is not owned";
+  EXPECT_EQ(own.items.back().why->kind, "other") << "a coffee: nothing speaks for it";
+  EXPECT_EQ(own.items.back().why->share, 0);
+
+  const auto repeat = open({.repeat = true});
+  const auto again = ask(repeat, {.user = "002", .k = 1, .reasons = true});
+  EXPECT_EQ(again.items[0].why->kind, "taken_again");
+  EXPECT_EQ(again.items[0].why->component, "own_history");
+  EXPECT_THAT(again.items[0].why->text, StartsWith("taken before"));
+  EXPECT_GT(again.items[0].why->share, 0.5);
+  EXPECT_LT(again.items[0].why->share, 1);
+}
+
+TEST_F(Serving, StrangersBoostsAndPinsHaveReasonsOfTheirOwn) {
+  const auto shop = open();
+  const auto nobody = ask(shop, {.k = 3, .reasons = true});
+  for (const RecommendedItem& item : nobody.items) {
+    EXPECT_EQ(item.why->kind, "popular") << "whatever the component, it knows nothing of nobody";
+    EXPECT_EQ(item.why->item, "");
+  }
+  const auto wished = ask(
+      shop, {.user = "002",
+             .k = 2,
+             .wishes = {.pins = {{"coffee-0", 1}},
+                        .boosts = {{{.all = {{.attribute = "item", .words = {"coffee-1"}}}}, 50}}},
+             .reasons = true});
+  EXPECT_EQ(wished.items[0].why->kind, "pinned");
+  EXPECT_EQ(wished.items[1].item, "coffee-1");
+  EXPECT_EQ(wished.items[1].why->kind, "boosted");
+  EXPECT_GT(wished.items[1].why->share, 0.9);
+  EXPECT_EQ(wished.items[1].why->component, "");
+}
+
+// Whoever took tea-1 and coffee-1 is told which of the two an item follows.
+TEST_F(Serving, AnItemFollowsTheOneThatAddsMost) {
+  const auto shop = open();
+  const auto answer =
+      ask(shop, {.history = {"coffee-1", "tea-1", "coffee-2", "tea-3"}, .k = 8, .reasons = true});
+  int followed = 0;
+  for (const RecommendedItem& item : answer.items) {
+    if (item.why->kind != "follows") continue;
+    ++followed;
+    EXPECT_EQ(item.why->item.substr(0, 3), item.item.substr(0, 3)) << item.item;
+  }
+  EXPECT_GT(followed, 0);
 }
 
 }  // namespace

@@ -22,6 +22,27 @@ constexpr std::uint32_t kUsers = 40;
 constexpr std::uint32_t kPerTaste = 6;
 const Time kBundleTime = 100 * kDay;
 
+Table attributes(const Vocabulary& items) {
+  const std::vector<std::uint32_t> missing(items.size(), Column::kMissing);
+  Column text{.name = "text", .is_text = true, .codes = missing, .words = {"Green <tea>"}};
+  text.codes[items.find("tea-0")] = 0;
+  Column category{.name = "category", .is_text = true, .codes = missing};
+  category.words = {"coffee", "tea"};
+  Column tags{.name = "tags", .is_text = true, .codes = missing};
+  tags.words = {"hot", "hot| black", "hot| green"};
+  Column price{.name = "price", .numbers = std::vector<double>(items.size(), NAN)};
+  for (std::uint32_t i = 0; i < kPerTaste; ++i) {
+    const std::uint32_t tea = items.find("tea-0") + i;
+    category.codes[i] = 0;
+    category.codes[tea] = 1;
+    tags.codes[i] = 0;
+    tags.codes[tea] = 1 + i % 2;
+    price.numbers[i] = 1 + i;
+    price.numbers[tea] = 11 + i;
+  }
+  return {.rows = items.size(), .columns = {text, category, tags, price}};
+}
+
 Dataset shop() {
   std::vector<std::string> users;
   for (std::uint32_t u = 0; u < kUsers; ++u) users.push_back(fmt::format("{:03}", u));
@@ -52,11 +73,7 @@ Dataset shop() {
     }
   }
   add(0, data.items.find("late"), kBundleTime + kDay);
-  data.item_attributes = {.rows = items.size(), .columns = {{.name = "text", .is_text = true}}};
-  Column& text = data.item_attributes.columns[0];
-  text.words = {"Green <tea>"};
-  text.codes.assign(items.size(), Column::kMissing);
-  text.codes[data.items.find("tea-0")] = 0;
+  data.item_attributes = attributes(data.items);
   return data;
 }
 
@@ -123,6 +140,7 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   return staged.publish({{"format_version", 1},
                          {"sartor_version", "0.1.0"},
                          {"model_version", options.version},
+                         {"erased", options.erased},
                          {"metric", "ndcg@10"}});
 }
 

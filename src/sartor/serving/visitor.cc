@@ -237,7 +237,7 @@ Status place_known(const Bundle& bundle, const RecommendRequest& request, const 
 Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request,
                            const LiveHistory* live) {
   const std::uint32_t user =
-      request.user ? bundle.catalogue.users().find(*request.user) : Vocabulary::kNone;
+      request.user ? user_in(bundle, *request.user, live) : Vocabulary::kNone;
   const bool given = !request.history.empty();
   Visitor visitor;
   visitor.as_of = bundle.catalogue.as_of();

@@ -30,6 +30,11 @@ struct Visitor {
 Result<Visitor> visitor_of(const Bundle& bundle, const RecommendRequest& request,
                            const LiveHistory* live = nullptr);
 
+// What a model is asked for this visitor; a view.
+inline Query query_of(const Visitor& visitor) {
+  return {visitor.user, visitor.as_of, visitor.history, visitor.context};
+}
+
 // Row `row` of `table`, as a table of one row.
 Table one_row(const Table& table, std::size_t row);
 

@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sartor/base/checksum.h"
 #include "sartor/base/files.h"
@@ -317,6 +319,37 @@ Status switch_current(const std::string& folder, const std::string& target) {
   if (!before && before.error().code != ErrorCode::not_found) return before.error();
   if (before && *before != target) SARTOR_TRY(switch_link(folder + "/previous", *before));
   return switch_link(current, target);
+}
+
+Result<std::vector<std::string>> remove_old_folders(const std::string& folder, int days,
+                                                    const std::string& but) {
+  std::vector<std::string> gone;
+  if (days <= 0) return gone;
+  std::set<std::string> kept{but};
+  for (const char* link : {"/current", "/previous"}) {
+    if (const auto target = read_link(folder + link)) {
+      kept.insert(fs::path(*target).filename().string());
+    }
+  }
+  const auto oldest = fs::file_time_type::clock::now() - std::chrono::hours(24) * days;
+  std::error_code error;
+  std::vector<fs::path> old;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_symlink(error) || name.starts_with('.') || kept.contains(name)) continue;
+    const auto written = fs::last_write_time(entry.path() / kManifest, error);
+    if (!error && written < oldest) old.push_back(entry.path());
+  }
+  for (const fs::path& path : old) {
+    // A half removed folder must not pass for one: make() beside it knows what to do with it.
+    const fs::path going = path.parent_path() / ("." + path.filename().string() + ".part-0");
+    fs::rename(path, going, error);
+    if (!error) fs::remove_all(going, error);
+    if (error) return Error{ErrorCode::io, path.string() + ": cannot remove: " + error.message()};
+    gone.push_back(path.filename().string());
+  }
+  std::sort(gone.begin(), gone.end());
+  return gone;
 }
 
 }  // namespace sartor

@@ -74,6 +74,12 @@ Status switch_link(const std::string& link, const std::string& target);
 // what `current` led to before; `previous` stays if that is the same.
 Status switch_current(const std::string& folder, const std::string& target);
 
+// Removes the folders with a manifest in `folder` whose manifest was written more than `days` ago
+// (0: none), but for those that `current` and `previous` lead to, and `but` (a name). The names of
+// those that went. Fails with `io`.
+Result<std::vector<std::string>> remove_old_folders(const std::string& folder, int days,
+                                                    const std::string& but = "");
+
 // Where `link` leads to, as it was written; `not_found` if there is no such link.
 Result<std::string> read_link(const std::string& link);
 

@@ -159,5 +159,29 @@ TEST_F(Folder, RemembersWhatCurrentLedToBefore) {
   EXPECT_EQ(*read_link(in("previous")), "a");
 }
 
+TEST_F(Folder, OldFoldersGoButForTheOnesInUse) {
+  const std::string place = root_ + "/shelf";
+  for (const char* name : {"a", "b", "c", "d", "young"}) {
+    auto staged = StagedFolder::make(place + "/" + name);
+    ASSERT_TRUE(staged);
+    ASSERT_TRUE(staged->publish(Json::object()));
+    if (name != std::string("young")) {
+      fs::last_write_time(place + "/" + name + "/" + kManifest,
+                          fs::file_time_type::clock::now() - std::chrono::hours(24 * 31));
+    }
+  }
+  fs::create_directories(place + "/.staged");
+  fs::create_directories(place + "/not one of ours");
+  ASSERT_TRUE(switch_current(place, "a"));
+  ASSERT_TRUE(switch_current(place, "b"));
+  EXPECT_TRUE(remove_old_folders(place, 0)->empty());
+  EXPECT_TRUE(remove_old_folders(place, 32)->empty());
+  EXPECT_EQ(*remove_old_folders(place, 30, "c"), std::vector<std::string>{"d"});
+  EXPECT_EQ(*remove_old_folders(place, 30), std::vector<std::string>{"c"});
+  for (const char* name : {"a", "b", "young", ".staged", "not one of ours"}) {
+    EXPECT_TRUE(fs::exists(place + "/" + name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace sartor
