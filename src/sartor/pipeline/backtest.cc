@@ -198,12 +198,22 @@ class Stop {
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
+// The slots that tuning.limits forbids a traveller.
+std::vector<std::uint8_t> closed_to(const Traveller& traveller, const Config& config) {
+  const auto limits = config.tuning.limits.find(traveller.name);
+  if (limits == config.tuning.limits.end()) return {};
+  std::vector<std::string> families;
+  for (const Term& term : traveller.terms) families.push_back(term.variant.family);
+  return closed_slots(families, limits->second);
+}
+
 // The weights with which a traveller enters the next window: refitted on the windows behind it,
 // except at the first stop behind validate, where the recipe's own weights are just that.
 Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
                                const Config& config, const Metric& metric,
                                const Resources& resources) {
   BlendPoint own = point_of(traveller.terms);
+  const std::vector<std::uint8_t> closed = closed_to(traveller, config);
   const bool refit = origin == Origin::test || origin == Origin::everything;
   std::vector<PoolCase> cases;
   for (const ScorePool& pool : traveller.pools) {
@@ -216,11 +226,12 @@ Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& gen
         .metric = metric,
         .trials = static_cast<std::size_t>(std::max(1, config.tuning.trials / 4)),
         .reach = 1.5,
-        .change_variants = false};
+        .change_variants = false,
+        .closed = closed};
     SARTOR_ASSIGN(const auto found, search_blend(cases, slots, own, search, resources));
     own = found.point;
   }
-  return traveller.is_general() ? own : shrink_to(own, general, traveller.share);
+  return traveller.is_general() ? own : shrink_to(own, open_part(general, closed), traveller.share);
 }
 
 MetricValues values_of(const Evaluation& evaluation, const Cases& cases) {

@@ -7,6 +7,7 @@
 #include "sartor/pipeline/run.h"
 #include "sartor/pipeline/segment_step.h"
 #include "sartor/pipeline/served_events.h"
+#include "sartor/pipeline/versions.h"
 
 namespace sartor {
 namespace {
@@ -100,7 +101,11 @@ Result<CheckOutcome> check_pipeline(const RunRequest& request, const Resources& 
                    {"until", format_time(view.window.until)},
                    {"users", view.fold.size()}};
   }
-  SARTOR_ASSIGN(const SegmentStep step, segment_users(*project, config, resources));
+  SARTOR_ASSIGN(SegmentStep step, segment_users(*project, config, resources));
+  const auto old = read_old_version(request.workspace + "/bundles");
+  for (FittedSegmentation& fitted : step.segmentations) {
+    if (old && *old) SARTOR_TRY(continue_version(**old, project->data().users, fitted));
+  }
   Json segments = Json::array();
   for (const FittedSegmentation& fitted : step.segmentations)
     plan_text(fitted, *project, config, outcome.text, segments);

@@ -9,6 +9,10 @@
 namespace sartor {
 namespace {
 
+const std::vector<std::string> kFamilies = {
+    "popularity", "own_history", "item_knn",           "ease",         "due_again", "rerank",
+    "trend",      "new_items",   "context_popularity", "covisitation", "als",       "content"};
+
 Error config_error(std::string message) { return {ErrorCode::config, std::move(message)}; }
 
 Status check_word(const std::string& key, const std::string& value,
@@ -84,14 +88,24 @@ Status check_segments(const Config& config) {
       return config_error(fmt::format("segments[{}].name: '{}' is taken", i, name));
     for (const auto& rule : config.segments[i].rules) segments.insert(rule.name);
   }
-  for (const auto& [segment, importance] : config.tuning.importance) {
+  const auto check_name = [&](const std::string& key, const std::string& segment) -> Status {
     const std::size_t dash = segment.rfind('-');
     const bool cluster = dash != std::string::npos && names.contains(segment.substr(0, dash));
-    if (!segments.contains(segment) && !cluster && segment != "everyone else") {
-      const std::vector<std::string> known(segments.begin(), segments.end());
-      return config_error(fmt::format("tuning.importance.{}: there is no such segment{}", segment,
-                                      did_you_mean(segment, known)));
-    }
+    if (segments.contains(segment) || cluster || segment == kEveryoneElse) return {};
+    const std::vector<std::string> known(segments.begin(), segments.end());
+    return config_error(fmt::format("tuning.{}.{}: there is no such segment{}", key, segment,
+                                    did_you_mean(segment, known)));
+  };
+  for (const auto& [segment, limits] : config.tuning.limits) {
+    SARTOR_TRY(check_name("limits", segment));
+    const std::string path = "tuning.limits." + segment;
+    for (const std::string& family : limits.families)
+      SARTOR_TRY(check_word(path + ".families", family, kFamilies));
+    for (const std::string& adaptation : limits.adaptations)
+      SARTOR_TRY(check_word(path + ".adaptations", adaptation, {"blended", "fine_tuned"}));
+  }
+  for (const auto& [segment, importance] : config.tuning.importance) {
+    SARTOR_TRY(check_name("importance", segment));
     if (importance < 0)
       return config_error(fmt::format("tuning.importance.{}: {} is negative", segment, importance));
   }
@@ -209,18 +223,15 @@ Status check_config(const Config& config) {
   SARTOR_TRY(check_sources(config));
   SARTOR_TRY(check_word("split.cases", config.split.cases, {"window", "next"}));
   SARTOR_TRY(check_word("clean.dwell_outside", config.clean.dwell_outside, {"clip", "remove"}));
-  SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler, {"coordinate"}));
+  SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler,
+                        {"coordinate", "auto", "gp", "tpe", "quasi_random", "random", "grid"}));
   SARTOR_TRY(check_word("gate.guard_rule", config.gate.guard_rule, {"joint", "each"}));
   SARTOR_TRY(check_word("models.trees.objective", config.models.trees.objective,
                         {"rank_xendcg", "lambdarank"}));
   if (config.models.families.empty())
     return config_error("models.families: expected at least one family");
-  for (const std::string& family : config.models.families) {
-    SARTOR_TRY(
-        check_word("models.families", family,
-                   {"popularity", "own_history", "item_knn", "ease", "due_again", "rerank", "trend",
-                    "new_items", "context_popularity", "covisitation", "als", "content"}));
-  }
+  for (const std::string& family : config.models.families)
+    SARTOR_TRY(check_word("models.families", family, kFamilies));
   for (const double share : config.tuning.shrink) {
     if (share < 0 || share > 1)
       return config_error(fmt::format("tuning.shrink: {} is out of range; expected 0 to 1", share));

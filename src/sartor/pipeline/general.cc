@@ -3,6 +3,21 @@
 #include "sartor/base/fields_json.h"
 
 namespace sartor {
+namespace {
+
+Json points_json(const FoldPoints& points) {
+  Json json = Json::array();
+  for (const BlendPoint& point : points) json.push_back(config_json(point));
+  return json;
+}
+
+Status read_points(const Json& json, FoldPoints& points) {
+  for (std::size_t f = 0; f < points.size(); ++f)
+    SARTOR_TRY(read_config(node_from_json(json.at(f)), points[f], "points"));
+  return {};
+}
+
+}  // namespace
 
 RerankPlan rerank_plan(const Project& project, const Config& config, std::vector<Term> shortlist,
                        Trees trees) {
@@ -36,8 +51,8 @@ Result<Trees> fit_recent_trees(std::span<const TreeRows> windows, const Config& 
 }
 
 Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) {
-  Json points = Json::array();
-  for (const BlendPoint& point : tuning.points) points.push_back(config_json(point));
+  Json first = Json::array();
+  for (const FoldPoints& of_folds : tuning.first) first.push_back(points_json(of_folds));
   TensorFile file;
   SARTOR_TRY(tuning.trees.save(file));
   for (std::size_t w = 0; w < tuning.rows.size(); ++w) {
@@ -53,7 +68,8 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
   SARTOR_TRY(file.write(path));
   return Json{{"plan", config_json(tuning.plan)},
               {"recipe", config_json(tuning.recipe)},
-              {"points", points},
+              {"points", points_json(tuning.points)},
+              {"first", first},
               {"searches", config_json(tuning.searches)},
               {"metrics", tuning.metrics},
               {"tried", config_json(tuning.tried)},
@@ -78,8 +94,9 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("shortlist", tuning.shortlist));
   SARTOR_TRY(read("components_left_out", tuning.components_left_out));
   tuning.notes = json.at("notes").get<std::vector<std::string>>();
-  for (std::size_t f = 0; f < tuning.points.size(); ++f)
-    SARTOR_TRY(read_config(node_from_json(json.at("points").at(f)), tuning.points[f], "points"));
+  SARTOR_TRY(read_points(json.at("points"), tuning.points));
+  for (const Json& of_folds : json.at("first"))
+    SARTOR_TRY(read_points(of_folds, tuning.first.emplace_back()));
   tuning.metrics = json.at("metrics").get<std::map<std::string, double>>();
 
   SARTOR_ASSIGN(const TensorFile file, TensorFile::map(path));

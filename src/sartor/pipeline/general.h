@@ -30,7 +30,8 @@ struct GeneralTuning {
   VariantPlan plan;  // what `points` choose from; the re-ranker last, where there is one
   BlendRecipe recipe;
   FoldPoints points;
-  std::vector<TrialSeries> searches;      // fits on everything: of the blend, and "refined"
+  std::vector<FoldPoints> first;  // the next best of each fold: what segments may begin with, too
+  std::vector<TrialSeries> searches;  // of the blend, "refined", and "earlier": fits on everything
   std::map<std::string, double> metrics;  // held-out means on validate
   std::vector<GeneralCandidate> tried;
   std::vector<GeneralCandidate> left_out;  // the blend without each of its slots

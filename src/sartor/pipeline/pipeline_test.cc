@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class StepCacheTest : public ::testing::Test {
  protected:
@@ -96,6 +97,18 @@ TEST(CheckConfig, NamesKeyValueAndWhatWasExpected) {
   config.segments = {{.name = "rfm", .rules = {{"loyal", "events > 3"}}}};
   config.tuning.importance = {{"loyl", 3}};
   EXPECT_THAT(wrong(config), HasSubstr("did you mean 'loyal'"));
+  config.tuning.importance.clear();
+  config.tuning.limits = {{"loyal", {.families = {"ease"}, .adaptations = {}}}};
+  EXPECT_EQ(wrong(config), "");
+  config.tuning.limits = {{"loyl", {}}};
+  EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyl: there is no such segment"));
+  config.tuning.limits = {{"loyal", {.families = {"esae"}}}};
+  EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.families: 'esae'"));
+  config.tuning.limits = {{"loyal", {.adaptations = {"blend"}}}};
+  EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.adaptations: 'blend'"));
+  config.tuning.limits.clear();
+  config.tuning.sampler = "tree";
+  EXPECT_THAT(wrong(config), HasSubstr("tuning.sampler: 'tree' is not known"));
 }
 
 TEST(ConfigSchema, IsJsonThatRefusesUnknownKeys) {
@@ -221,6 +234,12 @@ TEST_F(SmallRun, LeavesOutWhatHasTooFewEventsAndGoesOn) {
   ASSERT_TRUE(summary.is_object()) << error_.message;
   EXPECT_THAT(details(summary, "component_left_out"), HasSubstr("rerank: "));
   EXPECT_THAT(listener_.warnings, HasSubstr("left out: rerank: "));
+  EXPECT_THAT(details(summary, "hopeless"), HasSubstr("everyone: no gain below 20 %"));
+  const std::string journal =
+      read_file(folder_ + "/runs/" + summary.at("run").get<std::string>() + "/trials.journal")
+          .value();
+  EXPECT_THAT(journal, HasSubstr("\"study_name\":\"general/refined\""));
+  EXPECT_THAT(journal, Not(HasSubstr("everyone/")));
   EXPECT_THAT(read_file(summary.at("report").get<std::string>()).value(),
               HasSubstr("could not be fitted, and was left out"));
 }

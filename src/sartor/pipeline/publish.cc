@@ -7,8 +7,8 @@
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
 #include "sartor/data/catalogue.h"
+#include "sartor/pipeline/run_trials.h"
 #include "sartor/store/folder.h"
-#include "sartor/tuning/journal.h"
 
 namespace sartor {
 namespace {
@@ -93,26 +93,6 @@ Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
   return folder.add("embedding.safetensors", embedding_file.to_bytes());
 }
 
-// Every trial of the general search and of each segment's, segmentation by segmentation.
-std::string trials_log(const RunFacts& facts) {
-  std::vector<TrialStudy> studies;
-  for (const TrialSeries& series : facts.general->searches)
-    studies.push_back(
-        {series.adaptation == "general" ? "general" : "general/" + series.adaptation, series});
-  const auto add = [&](const PartitionRecipe& recipe) {
-    for (const SegmentRecipe& segment : recipe.segments) {
-      for (const TrialSeries& series : segment.searches) {
-        std::string name = recipe.name + "/" + segment.segment + "/" + series.adaptation;
-        if (series.strength > 0) name += fmt::format(", strength {}", series.strength);
-        studies.push_back({std::move(name), series});
-      }
-    }
-  };
-  for (const PartitionRecipe& recipe : *facts.tried) add(recipe);
-  add(*facts.control);
-  return optuna_journal(studies, facts.general->plan);
-}
-
 Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Resources& resources) {
   const Verdict& verdict = *facts.verdict;
   SARTOR_TRY(
@@ -121,7 +101,11 @@ Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Res
     SARTOR_TRY(folder.add("evidence/control.jsonl",
                           decisions_jsonl(verdict.control_input, verdict.control_result)));
   }
-  SARTOR_TRY(folder.add("evidence/trials.log", trials_log(facts)));
+  std::vector<const PartitionRecipe*> recipes;
+  for (const PartitionRecipe& recipe : *facts.tried) recipes.push_back(&recipe);
+  recipes.push_back(facts.control);
+  SARTOR_TRY(folder.add("evidence/trials.log",
+                        trial_journal(*facts.general, recipes, {}, facts.general->plan)));
   SARTOR_ASSIGN(const std::string per_user, folder.place("evidence/per_user.parquet"));
   return write_per_user(verdict, per_user, resources);
 }
@@ -139,6 +123,7 @@ std::string bundle_version(const RunFacts& facts, const std::string& build) {
       .add(build)
       .add(json_text(bundle_config(*facts.config)))
       .add(facts.project->data().fingerprint)
+      .add(facts.segments->segmentations[facts.chosen].segmentation)
       .add(std::int64_t{facts.verdict->result.looks})
       .add(static_cast<std::int64_t>(facts.events_next))
       .text()

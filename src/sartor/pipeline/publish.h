@@ -26,7 +26,8 @@ struct Published {
 Result<Published> publish_bundle(const PublishInput& input, const std::string& version,
                                  const Resources& resources);
 
-// What identifies a bundle: config, data, program version and how often the gate has looked.
+// What identifies a bundle: config, data, program version, the segmentation with the names that it
+// keeps, and how often the gate has looked.
 std::string bundle_version(const RunFacts& facts, const std::string& build);
 
 // The config without what changes no result (serve).

@@ -54,6 +54,7 @@ struct SegmentRecipe {
   int users = 0;           // on validate
   int trials = 0;
   double importance = 1;
+  bool hopeless = false;  // too few users in confirm to prove anything: nothing was tried
   std::vector<TriedRecipe> tried;
   std::vector<LeftOut> left_out;      // candidates that could not be fitted
   std::vector<TrialSeries> searches;  // every trial; the search for own weights first
@@ -73,6 +74,7 @@ struct SegmentRecipe {
         Field{"users", &SegmentRecipe::users, "on validate"},
         Field{"trials", &SegmentRecipe::trials, "spent"},
         Field{"importance", &SegmentRecipe::importance, "factor of its share of the budget"},
+        Field{"hopeless", &SegmentRecipe::hopeless, "too few users to prove anything"},
         Field{"tried", &SegmentRecipe::tried, "every candidate"},
         Field{"left_out", &SegmentRecipe::left_out, "candidates that could not be fitted"},
         Field{"searches", &SegmentRecipe::searches, "every trial"});

@@ -110,11 +110,39 @@ Markup stability(const Report& report) {
   return table.done();
 }
 
+// Rows are the old segments, columns the new ones; a bar is a share of its row.
+Markup migration_table(const Report& report) {
+  const Json& moved = at(report.summary, "segmentation", "migration");
+  if (!moved.is_object()) return {};
+  Table table("Who moved: users in each segment before (rows) and now (columns)");
+  table.column("Before", Table::Kind::text);
+  for (const Json& name : at(moved, "after")) table.column(words(name));
+  const Json& before = at(moved, "before");
+  for (std::size_t b = 0; b < before.size(); ++b) {
+    std::vector<Markup> cells = {text(words(before[b]))};
+    for (std::size_t a = 0; a < at(moved, "after").size(); ++a) {
+      const auto share = number(at(moved, "shares")[b][a]);
+      cells.push_back(html("{}<br><span class=\"soft\">{}</span>{}",
+                           count(number(at(moved, "users")[b][a])), percent(share), bar(share)));
+    }
+    table.row(std::move(cells));
+  }
+  return html(
+             "<p>Before this run, segmentation <strong>{}</strong> (version {}, bundle {}) was "
+             "served. Of the users that both know, {} are in a segment of another name now; {} are "
+             "new, and {} are not in the data any more.</p>\n",
+             words(moved, "segmentation"), words(moved, "version"), words(moved, "bundle"),
+             percent(number(moved, "moved")), count(number(moved, "users_new")),
+             count(number(moved, "users_left"))) +
+         table.done();
+}
+
 }  // namespace
 
 Markup people_section(const Report& report) {
   return section("people", "Who the segments are",
-                 cards(report) + user_map(report) + segment_tree(report) + stability(report));
+                 cards(report) + user_map(report) + segment_tree(report) + stability(report) +
+                     migration_table(report));
 }
 
 }  // namespace sartor::report

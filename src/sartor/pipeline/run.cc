@@ -20,9 +20,11 @@
 #include "sartor/pipeline/publish.h"
 #include "sartor/pipeline/report.h"
 #include "sartor/pipeline/run_files.h"
+#include "sartor/pipeline/run_trials.h"
 #include "sartor/pipeline/served_events.h"
 #include "sartor/pipeline/summary.h"
 #include "sartor/pipeline/tune.h"
+#include "sartor/pipeline/versions.h"
 #include "sartor/store/folder.h"
 #include "sartor/store/state.h"
 
@@ -231,6 +233,21 @@ class Run {
     if (!segments_) {
       SARTOR_ASSIGN(segments_, load_segment_step(json, tensors));
     }
+    return keep_names();
+  }
+
+  // As of the published bundle, if there is one; a damaged one is no reason to stop.
+  Status keep_names() {
+    auto old = read_old_version(request_.workspace + "/bundles");
+    if (!old) {
+      if (resources_.progress != nullptr)
+        resources_.progress->warn("segments keep no names: " + old.error().message);
+      return {};
+    }
+    old_ = std::move(*old);
+    if (!old_) return {};
+    for (FittedSegmentation& fitted : segments_->segmentations)
+      SARTOR_TRY(continue_version(*old_, project_->data().users, fitted));
     return {};
   }
 
@@ -246,13 +263,49 @@ class Run {
         .add(json_text(config_node(config_.evaluation)));
     for (const auto& [metric, margin] : config_.gate.guards) key.add(metric);
     general_key_ = key.text();
+    const Status done = search();
+    const Status told = write_file(run_folder() + "/trials.journal", journal());
+    return done ? told : done;
+  }
+
+  // Every trial so far, those of a search that was stopped among them.
+  std::string journal() const {
+    std::vector<const PartitionRecipe*> recipes;
+    for (const PartitionRecipe& recipe : tried_) recipes.push_back(&recipe);
+    if (control_) recipes.push_back(&*control_);
+    const auto under_way = log_ ? log_->studies() : std::vector<Study>();
+    return trial_journal(general_ ? *general_ : GeneralTuning{}, recipes, under_way,
+                         general_ ? general_->plan : unfinished_plan_);
+  }
+
+  // A step that searches: its trials lie beside its result until that is there, and a run that was
+  // stopped goes on behind them.
+  Result<Json> searched(Tuner& tuner, const std::string& step, const std::string& key,
+                        const std::function<Result<Json>()>& work) {
+    const std::string path = cache_->beside(step, key, "trials");
+    const auto logged = [&]() -> Result<Json> {
+      SARTOR_ASSIGN(log_, TrialLog::open(path));
+      tuner.log_to(log_.get());
+      auto result = work();
+      tuner.log_to(nullptr);
+      if (!result) unfinished_plan_ = tuner.plan();
+      return result;
+    };
+    SARTOR_ASSIGN(Json result, cached(step, key, logged));
+    log_.reset();
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return result;
+  }
+
+  Status search() {
     const std::string tensors = cache_->beside("tune-general", general_key_, "safetensors");
     Tuner tuner(*project_, config_, resources_);
     const auto general = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const GeneralTuning tuning, tuner.general());
       return save_general(tuning, tensors);
     };
-    SARTOR_ASSIGN(const Json general_json, cached("tune-general", general_key_, general));
+    SARTOR_ASSIGN(const Json general_json, searched(tuner, "tune-general", general_key_, general));
     SARTOR_ASSIGN(general_, load_general(general_json, tensors));
     tell_of_components();
     for (const FittedSegmentation& fitted : segments_->segmentations) {
@@ -291,20 +344,22 @@ class Run {
 
   Result<PartitionRecipe> tune_partition(Tuner& tuner, const PartitionInTime& partition,
                                          const std::string& of) {
+    const std::vector<bool> hopeless = hopeless_segments(*project_, config_, partition);
     const std::string key = Fingerprint()
                                 .add(general_key_)
                                 .add(of)
                                 .add(partition.name)
-                                .add(std::int64_t(partition.segments.size()))
+                                .add(json_text(Json(partition.segments)))
+                                .add(json_text(Json(hopeless)))
                                 .text();
     recipe_keys_[partition.name] = key;
     const auto work = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const PartitionRecipe recipe,
-                    tuner.partition(partition.at(Origin::validate), *general_));
+                    tuner.partition(partition.at(Origin::validate), *general_, hopeless));
       return config_json(recipe);
     };
     // One step per partition: a killed run goes on behind the last finished one.
-    SARTOR_ASSIGN(const Json json, cached("tune-" + step_word(partition.name), key, work));
+    SARTOR_ASSIGN(const Json json, searched(tuner, "tune-" + step_word(partition.name), key, work));
     PartitionRecipe recipe;
     SARTOR_TRY(read_config(node_from_json(json), recipe, "recipe"));
     return recipe;
@@ -346,6 +401,10 @@ class Run {
     SARTOR_ASSIGN(verdict_,
                   decide(*project_, config_, segments_->segmentations[chosen_].partition,
                          tried_[chosen_], control_partition_, *control_, *backtest_, look.k));
+    if (old_) {
+      SARTOR_ASSIGN(migration_, migration_summary(*old_, project_->data().users,
+                                                  segments_->segmentations[chosen_].partition));
+    }
     times_.push_back({"gate", seconds_since(start), !look.is_new});
     return {};
   }
@@ -395,6 +454,9 @@ class Run {
                     {"seconds", seconds_since(started_)},
                     {"peak_rss_mb", peak_rss_mb()}};
     summary.update(summary_json(facts()));
+    // It belongs to this run: the bundle does not depend on who was where before.
+    const bool other = !migration_.is_null() && migration_.at("bundle") != published_.version;
+    summary["segmentation"]["migration"] = other ? migration_ : Json();
     return summary;
   }
 
@@ -439,11 +501,15 @@ class Run {
   IngestReport ingest_report_;
   std::shared_ptr<const Project> project_;
   std::optional<SegmentStep> segments_;
+  std::optional<OldVersion> old_;  // of the bundle that is published now
+  Json migration_;                 // from it
   std::optional<GeneralTuning> general_;
   std::vector<PartitionRecipe> tried_;
   std::size_t chosen_ = 0;
   PartitionInTime control_partition_;
   std::optional<PartitionRecipe> control_;
+  std::unique_ptr<TrialLog> log_;  // of the search that is under way
+  VariantPlan unfinished_plan_;    // of general's, where it was stopped
   std::optional<Backtest> backtest_;
   std::optional<Verdict> verdict_;
   Published published_;

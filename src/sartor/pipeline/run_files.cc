@@ -92,6 +92,19 @@ PartitionInTime make_control(const Project& project, const Config& config) {
   return control;
 }
 
+std::vector<bool> hopeless_segments(const Project& project, const Config& config,
+                                    const PartitionInTime& partition) {
+  const Cases& cases = project.at(Origin::confirm).cases;
+  std::vector<bool> hopeless;
+  if (partition.segments.empty()) return hopeless;  // a control of too few users
+  for (const auto& users : partition.at(Origin::confirm).cases_by_segment(cases)) {
+    hopeless.push_back(users.empty() || plan_segment(config.gate, 1, users.size(),
+                                                     partition.segments.size(), kUnknown, {})
+                                            .hopeless);
+  }
+  return hopeless;
+}
+
 std::string step_word(const std::string& name) {
   std::string word = name;
   for (char& c : word) {

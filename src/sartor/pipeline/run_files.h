@@ -18,6 +18,11 @@ Result<std::string> new_run_folder(const std::string& workspace);
 // The random segments of the negative control (PROOF section 6): the same at every origin.
 PartitionInTime make_control(const Project& project, const Config& config);
 
+// Of each segment, whether it has too few users in confirm for any gain that somebody could have
+// (PROOF section 7): not worth tuning. Uses their number alone.
+std::vector<bool> hopeless_segments(const Project& project, const Config& config,
+                                    const PartitionInTime& partition);
+
 // `name` as part of a step's name: letters, digits, '-' and '_'.
 std::string step_word(const std::string& name);
 

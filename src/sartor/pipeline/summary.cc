@@ -178,6 +178,13 @@ Json warnings_json(const RunFacts& facts) {
         add("candidate_left_out", segment.segment, one.component + ": " + one.reason);
     }
   }
+  for (const PartitionRecipe& recipe : *facts.tried) {
+    for (const SegmentRecipe& segment : recipe.segments) {
+      if (segment.hopeless)
+        add("hopeless", segment.segment,
+            recipe.name + ": no gain below 20 % could be proved, so nothing was tried");
+    }
+  }
   for (const std::string& line : facts.general->notes) add("model_note", "", line);
   return warnings;
 }
@@ -333,7 +340,7 @@ Json summary_json(const RunFacts& facts) {
           {"segmentation",
            {{"name", chosen.partition.name},
             {"kind", chosen.kind},
-            {"version", 1},
+            {"version", parse_json(chosen.segmentation).value("version", 1)},
             {"tried", tried_segmentations(facts)}}},
           {"segments", segments},
           {"looks", gate.looks},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "sartor/base/checksum.h"
 #include "sartor/stats/paired.h"
 
 namespace sartor {
@@ -133,57 +134,98 @@ Status Tuner::make_pool() {
   return {};
 }
 
-Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general) {
+BlendSearchOptions Tuner::search_options(std::size_t trials, double reach, StudyKey study) const {
+  // Each study has random numbers of its own, whatever is searched before it.
+  const std::string name = study.segmentation + "/" + study.segment + "/" + study.adaptation;
+  return {.metric = metric_,
+          .trials = trials,
+          .reach = reach,
+          .sampler = config_.tuning.sampler,
+          .seed = hash64(name, config_.tuning.seed),
+          .log = log_,
+          .study = std::move(study)};
+}
+
+double Tuner::importance_of(const std::string& segment) const {
+  const auto found = config_.tuning.importance.find(segment);
+  return found == config_.tuning.importance.end() ? 1.0 : found->second;
+}
+
+std::vector<std::size_t> Tuner::budget_of(const Partition& partition,
+                                          std::span<const std::size_t> sizes,
+                                          const std::vector<bool>& hopeless) const {
+  std::vector<double> importance;
+  for (std::size_t s = 0; s < sizes.size(); ++s)
+    importance.push_back(hopeless[s] ? 0 : importance_of(partition.segments[s]));
+  return share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes, importance,
+                      kLeastTrials);
+}
+
+Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t segment,
+                                       const Searched& searched, std::size_t trials,
+                                       const GeneralTuning& general) {
+  const auto users = partition.users_of(segment, searched_.history);
+  const std::string& name = partition.segments[segment];
+  const auto found = config_.tuning.limits.find(name);
+  const SegmentLimits limits =
+      found == config_.tuning.limits.end() ? SegmentLimits{} : found->second;
+  const auto may = [&](const char* adaptation) {
+    return std::find(limits.adaptations.begin(), limits.adaptations.end(), adaptation) !=
+           limits.adaptations.end();
+  };
+  TailorInput input{.pool = searched.own ? &*searched.own : &*pool_,
+                    .slots = plan_.slots,
+                    .cases = searched.in_pool,
+                    .fold = searched.view.fold,
+                    .general = &general.points,
+                    .first = general.first,
+                    .search = search_options(trials, 2, {partition.name, name, "", 0, -1}),
+                    .blended = may("blended")};
+  std::vector<std::string> families;
+  for (const Slot& slot : plan_.slots)
+    families.push_back(plan_.variants[slot.variants.front()].family);
+  input.search.closed = closed_slots(families, limits);
+  const bool tunable = std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
+  if (tunable && !users.empty() && may("fine_tuned")) {
+    input.fine_tuned = [&, users](double strength) {
+      return fine_tuned_pool(users, searched.view.cases, general.points[kFolds], strength);
+    };
+  }
+  return tailor(input, config_.tuning, resources_);
+}
+
+Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general,
+                                         const std::vector<bool>& hopeless) {
   if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
   if (plan_ != general.plan) {  // general comes from the cache
     plan_ = general.plan;
     if (general.has_rerank()) use_rerank(general);
   }
   SARTOR_TRY(make_pool());
-  const OriginView& validate = project_.at(Origin::validate);
-  const auto by_segment = partition.cases_by_segment(validate.cases);
+  const auto by_segment = partition.cases_by_segment(project_.at(Origin::validate).cases);
   const auto in_pool = partition.cases_by_segment(searched_.cases);
   std::vector<std::size_t> sizes;
-  std::vector<double> importance;
-  std::vector<Searched> searched;
-  for (std::size_t s = 0; s < by_segment.size(); ++s) {
-    const auto found = config_.tuning.importance.find(partition.segments[s]);
-    sizes.push_back(by_segment[s].size());
-    importance.push_back(found == config_.tuning.importance.end() ? 1.0 : found->second);
-    SARTOR_ASSIGN(Searched own, searched_of(partition.segments[s], by_segment[s], in_pool[s]));
-    searched.push_back(std::move(own));
+  for (const auto& cases : by_segment) sizes.push_back(cases.size());
+  const auto budget = budget_of(partition, sizes, hopeless);
+  std::vector<Searched> searched(sizes.size());
+  for (std::size_t s = 0; s < sizes.size(); ++s) {
+    if (budget[s] == 0) continue;
+    SARTOR_ASSIGN(searched[s], searched_of(partition.segments[s], by_segment[s], in_pool[s]));
   }
-  const auto budget = share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes,
-                                   importance, kLeastTrials);
-
   const std::size_t searches = 1 + config_.tuning.strengths.size();
   resources_.begin_step(
       "tailoring to " + partition.name,
       searches * (kFolds + 1) * std::accumulate(budget.begin(), budget.end(), std::size_t{0}));
   PartitionRecipe recipe{.name = partition.name};
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
-    const auto users = partition.users_of(s, validate.history);
-    const Searched& own = searched[s];
-    TailorInput input{.pool = own.own ? &*own.own : &*pool_,
-                      .slots = plan_.slots,
-                      .cases = own.in_pool,
-                      .fold = own.view.fold,
-                      .general = &general.points};
-    input.search = {.metric = metric_, .trials = budget[s], .reach = 2};
-    const bool tunable =
-        std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
-    if (tunable && !users.empty()) {
-      input.fine_tuned = [&](double strength) {
-        return fine_tuned_pool(users, own.view.cases, general.points[kFolds], strength);
-      };
-    }
     SegmentTuning tuning;
     if (budget[s] > 0) {
-      SARTOR_ASSIGN(tuning, tailor(input, config_.tuning, resources_));
+      SARTOR_ASSIGN(tuning, tailor_to(partition, s, searched[s], budget[s], general));
     }
     recipe.segments.push_back(recipe_of(partition.segments[s], tuning, general.points[kFolds]));
     recipe.segments.back().users = static_cast<int>(sizes[s]);
-    recipe.segments.back().importance = importance[s];
+    recipe.segments.back().importance = importance_of(partition.segments[s]);
+    recipe.segments.back().hopeless = hopeless[s];
   }
   return recipe;
 }

@@ -31,11 +31,19 @@ class Tuner {
  public:
   Tuner(const Project& project, const Config& config, const Resources& resources);
 
+  // Where the searches from here on keep their trials, and find those of a run that was stopped;
+  // null: nowhere. Borrowed.
+  void log_to(TrialLog* log) { log_ = log; }
+  // What searches choose from at the moment.
+  const VariantPlan& plan() const { return plan_; }
+
   // A component that cannot be fitted to the data (`invalid_argument`), or whose scores are not
   // finite, is left out of everything, with the reason; other failures are handed on. Fails with
   // `bad_data` if nothing is left.
   Result<GeneralTuning> general();
-  Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general);
+  // A segment with `hopeless` set gets no trials, and its share goes to the others.
+  Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general,
+                                    const std::vector<bool>& hopeless);
 
  private:
   Result<GeneralTuning> general_of_plan();
@@ -67,6 +75,14 @@ class Tuner {
   };
   Result<Searched> searched_of(const std::string& segment, std::span<const std::size_t> users,
                                std::vector<std::size_t> in_pool);
+  BlendSearchOptions search_options(std::size_t trials, double reach, StudyKey study) const;
+  // The trials of each segment: half of all, by size x importance; 0 where there is no hope.
+  std::vector<std::size_t> budget_of(const Partition& partition, std::span<const std::size_t> sizes,
+                                     const std::vector<bool>& hopeless) const;
+  Result<SegmentTuning> tailor_to(const Partition& partition, std::size_t segment,
+                                  const Searched& searched, std::size_t trials,
+                                  const GeneralTuning& general);
+  double importance_of(const std::string& segment) const;
   Result<ScorePool> fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
                                     const BlendPoint& general, double strength);
   std::vector<Term> terms_of(const BlendPoint& point) const;
@@ -86,6 +102,7 @@ class Tuner {
   OriginView searched_;  // validate, with as many cases as tuning.max_cases allows
   VariantFitter fitter_;
   std::optional<ScorePool> pool_;  // of searched_
+  TrialLog* log_ = nullptr;
 };
 
 }  // namespace sartor

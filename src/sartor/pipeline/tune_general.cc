@@ -171,8 +171,10 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
 
 Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
   const auto& fold = searched_.fold;
-  const BlendSearchOptions search{
-      .metric = metric_, .trials = kRefinedRounds * plan_.slots.size(), .reach = 2};
+  const std::size_t trials = config_.tuning.sampler == "coordinate"
+                                 ? kRefinedRounds * plan_.slots.size()
+                                 : static_cast<std::size_t>(std::max(1, config_.tuning.trials / 4));
+  const BlendSearchOptions search = search_options(trials, 2, {.adaptation = "refined"});
   resources_.begin_step("refining the general model's weights", (kFolds + 1) * search.trials);
   const FoldPoints starts = tuning.points;
   const std::string name =
@@ -189,6 +191,7 @@ Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
     best = value;
     tuning.points = points;
   }
+  tuning.first = std::move(own.best);
   tuning.searches.push_back({"refined", 0, std::move(own.trials)});
   return {};
 }
@@ -215,9 +218,8 @@ Result<GeneralTuning> Tuner::general() {
 
 Result<GeneralTuning> Tuner::general_of_plan() {
   GeneralTuning tuning;
-  BlendSearchOptions search{
-      .metric = metric_,
-      .trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2))};
+  const auto trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2));
+  const BlendSearchOptions search = search_options(trials, 4, {.adaptation = "general"});
 
   // What is fitted before validate: where the search starts, and the re-ranker.
   SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools(tuning));
@@ -225,15 +227,17 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   std::vector<PoolCase> always;
   for (const ScorePool& pool : before) add_cases(pool, always);
   FoldPoints starts;
+  std::vector<BlendTrial> earlier;  // trials
   if (always.empty()) {
     tuning.without_rerank = "the log is too short for windows before validate";
     if (wants(config_, "rerank")) leave_out("rerank", tuning.without_rerank);
   } else {
     resources_.begin_step("fitting a blend to earlier windows", search.trials);
-    SARTOR_ASSIGN(
-        const BlendSearchResult first,
-        search_blend(always, slots, first_point(always, slots, metric_), search, resources_));
+    SARTOR_ASSIGN(BlendSearchResult first,
+                  search_blend(always, slots, first_point(always, slots, metric_),
+                               search_options(trials, 4, {.adaptation = "earlier"}), resources_));
     starts.fill(first.point);
+    earlier = std::move(first.trials);
     if (tuning.has_rerank()) SARTOR_TRY(fit_trees(tuning));
   }
 
@@ -254,6 +258,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   SARTOR_TRY(judge_candidates(cases, blend, tuning));
   tuning.searches = {{"general", 0, std::move(blend.trials)}};
   SARTOR_TRY(refine(cases, tuning));
+  if (!earlier.empty()) tuning.searches.push_back({"earlier", 0, std::move(earlier)});
   tuning.recipe = {.terms = terms_of(tuning.points[kFolds]),
                    .validate = tuning.metrics[config_.gate.metric]};
   for (const TrialSeries& series : tuning.searches)

@@ -185,6 +185,7 @@ std::vector<std::string> names_that_persist(const Migration& migration,
     names[new_ones[a]] = migration.before[old_ones[match[a]]];
     used.insert(names[new_ones[a]]);
   }
+  used.insert(migration.before.begin(), migration.before.end());
   for (const std::size_t a : newcomers) {
     if (used.contains(names[a])) names[a] = next_free(names[a], used);
     used.insert(names[a]);

@@ -42,9 +42,10 @@ inline constexpr std::size_t kUnmatched = static_cast<std::size_t>(-1);
 std::vector<std::size_t> best_matching(const Matrix<double>& gain);
 
 // New names for the segments of the new version: each that is matched with an old one under the
-// largest overlap of users takes its name if they share anybody. The others keep theirs, or get the
-// first free number where the name is taken ("tastes-4"). Names that are in both versions and in
-// `fixed` (rules, `everyone else`) stay where they are.
+// largest overlap of users takes its name if they share anybody. The others are new: they keep
+// theirs unless it is taken or the old version had it, or get the first number that is free
+// ("tastes-4"). Names that are in both versions and in `fixed` (rules, `everyone else`) stay where
+// they are.
 std::vector<std::string> names_that_persist(const Migration& migration,
                                             std::span<const std::string> fixed);
 

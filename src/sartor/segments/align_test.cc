@@ -84,10 +84,10 @@ TEST(NamesThatPersist, FollowTheUsers) {
   Migration split{{"t-1", "t-2"}, {"t-1", "t-2"}, Matrix<std::size_t>(2, 2)};
   split.users.values() = {10, 9, 8, 1};
   EXPECT_THAT(names_that_persist(split, fixed), ElementsAre("t-2", "t-1"));
-  // A cluster that vanished gives its name up; one that shares nobody with the old gets a new one.
+  // One that shares nobody with the old ones gets a name that none of them had.
   Migration fresh{{"t-1", "t-2"}, {"t-1", "t-2"}, Matrix<std::size_t>(2, 2)};
   fresh.users.values() = {0, 7, 0, 5};
-  EXPECT_THAT(names_that_persist(fresh, fixed), ElementsAre("t-2", "t-1"));
+  EXPECT_THAT(names_that_persist(fresh, fixed), ElementsAre("t-3", "t-1"));
 }
 
 }  // namespace

@@ -168,6 +168,24 @@ void Segmentation::name_segments() {
   names_.emplace_back(kEveryoneElse);
 }
 
+Status Segmentation::rename(const std::vector<std::string>& names) {
+  const auto wrong = [&](const std::string& what) {
+    return Error{ErrorCode::invalid_argument, fmt::format("segmentation '{}': {}", name_, what)};
+  };
+  if (names.size() != names_.size())
+    return wrong(fmt::format("{} names for {} segments", names.size(), names_.size()));
+  std::set<std::string> taken;
+  for (std::size_t s = 0; s < names.size(); ++s) {
+    const bool cluster = s >= rules() && s < rules() + clusters();
+    if (!cluster && names[s] != names_[s])
+      return wrong(fmt::format("'{}' cannot be called '{}'", names_[s], names[s]));
+    if (names[s].empty() || !taken.insert(names[s]).second)
+      return wrong(fmt::format("the name '{}' is empty or taken", names[s]));
+  }
+  names_ = names;
+  return {};
+}
+
 Result<std::vector<std::uint32_t>> Segmentation::apply_rules(const Table& features) const {
   const auto none = static_cast<std::uint32_t>(rules_.size());
   std::vector<std::uint32_t> taken(features.rows, none);
@@ -314,7 +332,7 @@ Result<Segmentation> Segmentation::from_json(const Json& json) {
       std::copy(centre.begin(), centre.end(), made.centres_.row(c).begin());
     }
     made.name_segments();
-    if (made.names_ != json.at("segments").get<std::vector<std::string>>()) {
+    if (!made.rename(json.at("segments").get<std::vector<std::string>>())) {
       return Error{ErrorCode::bad_data,
                    "segmentation: the names of segments do not agree with rules and centres"};
     }

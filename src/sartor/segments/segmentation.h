@@ -78,8 +78,12 @@ class Segmentation {
   const std::string& name() const { return name_; }
   // "rules", "kmeans", "hierarchical", "rules and kmeans" or "rules and hierarchical".
   std::string kind() const;
-  // Rules in order, clusters "<name>-1", … from the largest to the smallest, then `everyone else`.
+  // Rules in order, clusters from the largest to the smallest, then `everyone else`. Clusters are
+  // called "<name>-1", … until rename() gives them the names that they had in an older version.
   const std::vector<std::string>& names() const { return names_; }
+  // Other names for the clusters. Fails with invalid_argument if there are not as many names as
+  // before, a rule or `everyone else` would change its own, or two are the same.
+  Status rename(const std::vector<std::string>& names);
   // What fitting had to say: rules that always or never hold, features left out.
   const std::vector<std::string>& warnings() const { return warnings_; }
   std::size_t clusters() const { return centres_.rows(); }

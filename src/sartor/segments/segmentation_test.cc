@@ -165,6 +165,30 @@ TEST(Segmentation, ClustersAreNumberedBySizeAndOneRowIsAssignedLikeMany) {
   EXPECT_THAT(made->assign(wrong).error().message, HasSubstr("is a text here"));
 }
 
+TEST(Segmentation, ClustersTakeTheNamesOfAnOlderVersion) {
+  const Table table = features();
+  const SegmentationConfig config{.name = "s",
+                                  .rules = {{"a", "events > 3"}},
+                                  .cluster = "hierarchical",
+                                  .features = {"events"},
+                                  .k = {2}};
+  auto made = fit_segmentation(config, table, all_rows(6), 1, {});
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_THAT(made->names(), ElementsAre("a", "s-1", "s-2", "everyone else"));
+  const auto assigned = *made->assign(table);
+  ASSERT_TRUE(made->rename({"a", "s-2", "s-7", "everyone else"}));
+  EXPECT_EQ(*made->assign(table), assigned);
+  const auto read = Segmentation::from_json(made->to_json());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_THAT(read->names(), ElementsAre("a", "s-2", "s-7", "everyone else"));
+  EXPECT_EQ(read->to_json(), made->to_json());
+  EXPECT_FALSE(made->rename({"b", "s-1", "s-2", "everyone else"}));
+  EXPECT_FALSE(made->rename({"a", "s-1", "s-1", "everyone else"}));
+  EXPECT_FALSE(made->rename({"a", "s-1", "s-2"}));
+  EXPECT_FALSE(made->rename({"a", "s-1", "s-2", "the rest"}));
+  EXPECT_THAT(made->names(), ElementsAre("a", "s-2", "s-7", "everyone else"));
+}
+
 TEST(Segmentation, RefusesADamagedFile) {
   const Table table = features();
   const SegmentationConfig config{.name = "s",

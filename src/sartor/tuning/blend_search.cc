@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sartor/stats/paired.h"
+#include "sartor/tuning/sampled_blend.h"
 
 namespace sartor {
 namespace {
@@ -64,27 +65,47 @@ class CoordinateAscent {
       : cases_(cases), slots_(slots), options_(options), resources_(resources) {}
 
   Result<BlendSearchResult> run(const BlendPoint& start) {
-    BlendSearchResult result{.point = start};
-    result.value = mean(blend_values(cases_, slots_, start, options_.metric, resources_));
-    result.trials.push_back({start, result.value});
-    std::size_t quiet = 0;  // slots in a row that had nothing better
-    for (std::size_t s = 0; quiet < slots_.size() && result.trials.size() < options_.trials;
-         s = (s + 1) % slots_.size()) {
-      SARTOR_ASSIGN(const std::optional<BlendTrial> better, search_line(result.point, s));
-      resources_.advance();
-      ++quiet;
-      result.trials.push_back(better ? *better : BlendTrial{result.point, result.value});
-      if (!better) continue;
-      result.point = better->point;
-      result.value = better->value;
-      quiet = 0;
+    BlendSearchResult result;
+    if (options_.log != nullptr) result.trials = options_.log->of(options_.study);
+    if (result.trials.empty() || result.trials.front().point != start) {
+      result.trials.clear();
+      const double value = mean(blend_values(cases_, slots_, start, options_.metric, resources_));
+      SARTOR_TRY(keep({start, value}, result));
     }
+    std::size_t quiet = quiet_at_the_end(result.trials);  // slots in a row without anything better
+    for (std::size_t s = (result.trials.size() - 1) % slots_.size();
+         quiet < slots_.size() && result.trials.size() < options_.trials;
+         s = (s + 1) % slots_.size()) {
+      const BlendTrial present = result.trials.back();
+      SARTOR_ASSIGN(const std::optional<BlendTrial> better, search_line(present.point, s));
+      resources_.advance();
+      quiet = better ? 0 : quiet + 1;
+      SARTOR_TRY(keep(better ? *better : present, result));
+    }
+    result.point = result.trials.back().point;
+    result.value = result.trials.back().value;
     return result;
   }
 
  private:
+  Status keep(BlendTrial trial, BlendSearchResult& result) const {
+    if (options_.log != nullptr) SARTOR_TRY(options_.log->add(options_.study, trial));
+    result.trials.push_back(std::move(trial));
+    return {};
+  }
+
+  static std::size_t quiet_at_the_end(std::span<const BlendTrial> trials) {
+    std::size_t quiet = 0;
+    while (quiet + 1 < trials.size() &&
+           trials[trials.size() - 1 - quiet] == trials[trials.size() - 2 - quiet]) {
+      ++quiet;
+    }
+    return quiet;
+  }
+
   // The best point on the lines of slot `s` through `point`; nothing if `point` is.
   Result<std::optional<BlendTrial>> search_line(const BlendPoint& point, std::size_t s) {
+    if (!options_.closed.empty() && options_.closed[s] != 0) return std::optional<BlendTrial>();
     const float present = point.weight[s];
     const float largest = *std::max_element(point.weight.begin(), point.weight.end());
     std::vector<float> grid = weight_grid(present, largest, options_.reach);
@@ -205,6 +226,8 @@ BlendPoint first_point(std::span<const PoolCase> cases, std::span<const Slot> sl
 Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
                                        const BlendPoint& start, const BlendSearchOptions& options,
                                        const Resources& resources) {
+  if (options.sampler != "coordinate")
+    return sample_blends(cases, slots, start, options, resources);
   return CoordinateAscent(cases, slots, options, resources).run(start);
 }
 
@@ -214,6 +237,20 @@ std::vector<double> curve_of(std::span<const BlendTrial> trials) {
     best.push_back(best.empty() ? trial.value : std::max(best.back(), trial.value));
   }
   return best;
+}
+
+BlendPoint open_part(const BlendPoint& point, std::span<const std::uint8_t> closed) {
+  if (closed.empty()) return point;
+  BlendPoint open = point;
+  double sum = 0;
+  for (std::size_t s = 0; s < closed.size(); ++s) {
+    if (closed[s] != 0) open.weight[s] = 0;
+    sum += open.weight[s];
+  }
+  for (std::size_t s = 0; s < closed.size() && sum <= 0; ++s)
+    open.weight[s] = closed[s] != 0 ? 0.0f : 1.0f;
+  normalise(open.weight);
+  return open;
 }
 
 BlendPoint shrink_to(const BlendPoint& own, const BlendPoint& general, double share) {

@@ -15,6 +15,7 @@
 
 #include "sartor/base/fields.h"
 #include "sartor/tuning/score_pool.h"
+#include "sartor/tuning/trial_log.h"
 
 namespace sartor {
 
@@ -32,20 +33,6 @@ struct Slot {
   }
 };
 
-// One blend: for each slot which of its variants, and its weight (>= 0, sum 1).
-struct BlendPoint {
-  std::vector<std::size_t> choice;  // position in Slot::variants
-  std::vector<float> weight;
-
-  bool operator==(const BlendPoint&) const = default;
-
-  static constexpr auto fields() {
-    return std::make_tuple(
-        Field{"choice", &BlendPoint::choice, "position of the variant within each slot"},
-        Field{"weight", &BlendPoint::weight, "of each slot"});
-  }
-};
-
 // A case of a pool. A search may look at the cases of several windows at once, if their pools hold
 // the same variants.
 struct PoolCase {
@@ -58,17 +45,13 @@ struct BlendSearchOptions {
   std::size_t trials = 200;     // lines to search at most; the start is the first
   double reach = 4;             // a step multiplies a weight by 1/reach to reach, or drops the slot
   bool change_variants = true;  // false: only weights move (a refit of a frozen recipe)
-};
+  std::vector<std::uint8_t> closed;  // per slot: 1 keeps it at no weight, as it starts; empty: none
 
-// What one line search found; the first trial of a search is its start.
-struct BlendTrial {
-  BlendPoint point;
-  double value = 0;  // mean metric over the cases searched on
-
-  static constexpr auto fields() {
-    return std::make_tuple(Field{"point", &BlendTrial::point, "the blend"},
-                           Field{"value", &BlendTrial::value, "mean of the metric"});
-  }
+  std::string sampler = "coordinate";  // or one of sampler.h's (sampled_blend.h)
+  std::uint64_t seed = 1;              // of a sampler
+  std::vector<BlendPoint> first;       // what a sampler tries behind the start
+  TrialLog* log = nullptr;             // keeps the trials, and knows those of before
+  StudyKey study;                      // there
 };
 
 struct BlendSearchResult {
@@ -91,11 +74,15 @@ std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<cons
                                  const Resources& resources = {});
 
 // From `start`, until no slot's line has anything better or the trials are used up. The result
-// depends on the arguments alone, not on the threads. `cases` must not be empty. Fails only if
-// cancelled.
+// depends on the arguments alone, not on the threads, nor on what the log knows already. `cases`
+// must not be empty. Fails only if cancelled, or if the log cannot be written.
 Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
                                        const BlendPoint& start, const BlendSearchOptions& options,
                                        const Resources& resources = {});
+
+// The point without what is `closed`; equal weights for the others if they have none. As it is if
+// `closed` is empty.
+BlendPoint open_part(const BlendPoint& point, std::span<const std::uint8_t> closed);
 
 // `own` pulled to `general`: geometric in the weights, own^share * general^(1 - share); variants
 // are own's. share in [0, 1].

@@ -11,10 +11,23 @@
 
 namespace sartor {
 
+// What a segment may become; `general` always may.
+struct SegmentLimits {
+  std::vector<std::string> families;
+  std::vector<std::string> adaptations = {"blended", "fine_tuned"};
+
+  static constexpr auto fields() {
+    return std::make_tuple(
+        Field{"families", &SegmentLimits::families, "of its components; all if empty"},
+        Field{"adaptations", &SegmentLimits::adaptations, "of blended and fine_tuned"});
+  }
+};
+
 struct TuningConfig {
   int trials = 200;
   std::string sampler = "coordinate";
   std::map<std::string, double> importance;
+  std::map<std::string, SegmentLimits> limits;
   std::vector<double> shrink = {0.5, 1.0};
   std::vector<double> strengths = {1.0, 4.0};
   int candidates = 100;
@@ -27,11 +40,15 @@ struct TuningConfig {
         Field{
             "trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
             "per run: half to general, half shared over the segments by size x importance; a trial "
-            "searches one component's variants and weights"},
+            "of coordinate is all variants and weights of one component, of a sampler one blend"},
         Field{"sampler", &TuningConfig::sampler,
-              "coordinate: one component after the other, on the metric itself"},
+              "coordinate: one component after the other, on the metric itself; auto, gp, tpe, "
+              "quasi_random, random, grid: whole blends (docs/tuning.md)"},
         Field{"importance", &TuningConfig::importance,
               "segment = factor of its share of the trials; 1 if not named"},
+        Field{"limits", &TuningConfig::limits,
+              "segment = { families = [\"popularity\", …], adaptations = [\"blended\", "
+              "\"fine_tuned\"] } that it may have; [tuning.limits.SEGMENT]"},
         Field{"shrink", &TuningConfig::shrink,
               "`blended`: how far a segment's weights may leave general's, 0 to 1; each is tried"},
         Field{"strengths", &TuningConfig::strengths,

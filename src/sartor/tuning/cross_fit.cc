@@ -1,5 +1,9 @@
 #include "sartor/tuning/cross_fit.h"
 
+#include <algorithm>
+
+#include "sartor/base/random.h"
+
 namespace sartor {
 namespace {
 
@@ -12,20 +16,49 @@ std::vector<PoolCase> outside_fold(std::span<const PoolCase> cases,
   return kept;
 }
 
+// The best distinct points of a search but the one it chose, which fills the places left over.
+void add_best(std::vector<BlendTrial> trials, std::size_t f, std::vector<FoldPoints>& best) {
+  std::stable_sort(trials.begin(), trials.end(),
+                   [](const BlendTrial& a, const BlendTrial& b) { return a.value > b.value; });
+  const BlendPoint chosen = best.front()[f];
+  std::size_t n = 0;
+  for (const BlendTrial& trial : trials) {
+    if (n == best.size()) break;
+    const auto same = [&](const FoldPoints& points) { return points[f] == trial.point; };
+    if (trial.point == chosen ||
+        std::any_of(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(n), same)) {
+      continue;
+    }
+    best[n++][f] = trial.point;
+  }
+}
+
+// Of fold `f`: its own random numbers, its own study, what is tried first there.
+BlendSearchOptions options_of(const BlendSearchOptions& options, std::size_t f,
+                              std::span<const FoldPoints> first) {
+  BlendSearchOptions own = options;
+  own.seed = Random::stream(options.seed, f).bits();
+  own.study.fold = f == kFolds ? -1 : static_cast<int>(f);
+  for (const FoldPoints& points : first) own.first.push_back(points[f]);
+  return own;
+}
+
 }  // namespace
 
 Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
                            std::span<const Slot> slots, const FoldPoints& starts,
                            const BlendSearchOptions& options, const Resources& resources,
-                           std::span<const PoolCase> always) {
-  CrossFit result{.points = starts};
+                           std::span<const PoolCase> always, std::span<const FoldPoints> first) {
+  CrossFit result{.points = starts, .best = std::vector<FoldPoints>(kBest, starts)};
   SARTOR_TRY(parallel_for(resources, kFolds + 1, 1, [&](std::size_t f, std::size_t) -> Status {
     auto kept = outside_fold(cases, fold, f);
     kept.insert(kept.end(), always.begin(), always.end());
     if (kept.empty()) return {};
     SARTOR_ASSIGN(BlendSearchResult found,
-                  search_blend(kept, slots, starts[f], options, resources));
+                  search_blend(kept, slots, starts[f], options_of(options, f, first), resources));
     result.points[f] = std::move(found.point);
+    for (FoldPoints& points : result.best) points[f] = result.points[f];
+    add_best(found.trials, f, result.best);
     if (f == kFolds) result.trials = std::move(found.trials);
     return {};
   }));

@@ -13,6 +13,7 @@
 namespace sartor {
 
 inline constexpr std::size_t kFolds = 5;
+inline constexpr std::size_t kBest = 4;
 
 // A blend fitted without fold f stands at [f]; the one fitted on everything at [kFolds].
 using FoldPoints = std::array<BlendPoint, kFolds + 1>;
@@ -21,16 +22,19 @@ struct CrossFit {
   FoldPoints points;
   std::vector<double> values;      // per case: its metric under the point fitted without its fold
   std::vector<BlendTrial> trials;  // of the fit on everything
+  std::vector<FoldPoints>
+      best;  // kBest of each fit's trials, the best first, others than its point
 };
 
 // Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is
 // the fold of cases[i]; a fold that would leave no case to fit on keeps its start. `always` are
-// cases of earlier windows, which every fit sees: they are the past of all users. Fails only if
-// cancelled.
+// cases of earlier windows, which every fit sees: they are the past of all users. A sampler begins
+// each fit with that fold's `first`. Fails as search_blend.
 Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
                            std::span<const Slot> slots, const FoldPoints& starts,
                            const BlendSearchOptions& options, const Resources& resources,
-                           std::span<const PoolCase> always = {});
+                           std::span<const PoolCase> always = {},
+                           std::span<const FoldPoints> first = {});
 
 // Where to start from nothing: first_point on the cases outside each fold.
 Result<FoldPoints> first_points(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,

@@ -30,6 +30,30 @@ Json share() {
           {"attributes", {{"step", nullptr}, {"low", 0.0}, {"high", 1.0}, {"log", false}}}};
 }
 
+// The family of the only component with weight, else "blend".
+std::string family_of(const VariantPlan& plan, const BlendPoint& point) {
+  std::string family;
+  for (std::size_t s = 0; s < std::min(plan.slots.size(), point.weight.size()); ++s) {
+    if (point.weight[s] == 0) continue;
+    if (!family.empty()) return "blend";
+    family = plan.variants[plan.slots[s].variants.front()].family;
+  }
+  return family;
+}
+
+Json segment_names(const TrialStudy& study) {
+  if (study.segment.empty()) return Json::object();
+  return {{"segmentation", study.segmentation}, {"segment", study.segment}};
+}
+
+Json trial_attributes(const TrialStudy& study, const TrialSeries& series, const BlendTrial& trial,
+                      const VariantPlan& plan) {
+  Json attributes = {{"adaptation", series.adaptation}, {"family", family_of(plan, trial.point)}};
+  if (series.strength > 0) attributes["strength"] = series.strength;
+  attributes.update(segment_names(study));
+  return attributes;
+}
+
 Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series,
                 const BlendTrial& trial, const VariantPlan& plan) {
   Json distributions = Json::object();
@@ -48,19 +72,10 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
   }
   std::string time = format_time(static_cast<Time>(number) * 1'000'000);
   time.replace(time.size() - 1, 1, "+00:00");  // Python before 3.11 does not know "Z"
-  return {{"op_code", kCreateTrial},
-          {"worker_id", kWorker},
-          {"study_id", study},
-          {"datetime_start", time},
-          {"datetime_complete", time},
-          {"state", kComplete},
-          {"value", trial.value},
-          {"values", nullptr},
-          {"distributions", distributions},
-          {"params", params},
-          {"user_attrs", Json::object()},
-          {"system_attrs", Json::object()},
-          {"intermediate_values", Json::object()}};
+  return {{"op_code", kCreateTrial}, {"worker_id", kWorker},      {"study_id", study},
+          {"datetime_start", time},  {"datetime_complete", time}, {"state", kComplete},
+          {"value", trial.value},    {"values", nullptr},         {"distributions", distributions},
+          {"params", params}};
 }
 
 }  // namespace
@@ -68,23 +83,29 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
 std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan) {
   std::string journal;
   for (std::size_t id = 0; id < studies.size(); ++id) {
-    const TrialSeries& series = studies[id].series;
+    const TrialStudy& study = studies[id];
     add_line({{"op_code", kCreateStudy},
               {"worker_id", kWorker},
-              {"study_name", studies[id].name},
+              {"study_name", study.name},
               {"directions", {kMaximise}}},
              journal);
-    const auto add_attribute = [&](const Json& attribute) {  // one a line
+    const Json names = segment_names(study);
+    for (const auto& [key, value] : names.items()) {  // one a line
       add_line({{"op_code", kSetStudyAttribute},
                 {"worker_id", kWorker},
                 {"study_id", id},
-                {"user_attr", attribute}},
+                {"user_attr", {{key, value}}}},
                journal);
-    };
-    add_attribute({{"adaptation", series.adaptation}});
-    if (series.strength > 0) add_attribute({{"strength", series.strength}});
-    for (std::size_t t = 0; t < series.trials.size(); ++t) {
-      add_line(trial_line(id, t, series, series.trials[t], plan), journal);
+    }
+    std::size_t number = 0;
+    for (const TrialSeries& series : study.series) {
+      for (const BlendTrial& trial : series.trials) {
+        Json line = trial_line(id, number++, series, trial, plan);
+        line["user_attrs"] = trial_attributes(study, series, trial, plan);
+        line["system_attrs"] = Json::object();
+        line["intermediate_values"] = Json::object();
+        add_line(line, journal);
+      }
     }
   }
   return journal;

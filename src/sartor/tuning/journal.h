@@ -11,15 +11,19 @@
 
 namespace sartor {
 
-// One study: the trials of one search.
+// One study: the trials of one segment's searches, whose values are means over the same cases.
 struct TrialStudy {
-  std::string name;  // unique within the journal
-  TrialSeries series;
+  std::string name;          // unique within the journal
+  std::string segmentation;  // "" of general
+  std::string segment;       // likewise
+  std::vector<TrialSeries> series;
 };
 
 // Parameters are `<slot>` (the chosen variant's label, where there is a choice) and
-// `<slot>.weight`. Equal trials give equal bytes: a trial's time is its number in seconds since
-// 1970, for a journal holds no clock.
+// `<slot>.weight`. A trial's user attributes are its `adaptation` (and `strength`), its `family`
+// ("blend", or that of its only component), and the segment's names; a study's are those names.
+// Equal trials give equal bytes: a trial's time is its number in seconds since 1970, for a journal
+// holds no clock.
 std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan);
 
 }  // namespace sartor

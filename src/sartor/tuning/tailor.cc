@@ -23,11 +23,25 @@ std::vector<Slot> single_slots(std::span<const Slot> slots) {
   return singles;
 }
 
-// General's weights over slots that have one variant each.
+// The same weights over slots that have one variant each.
 FoldPoints without_choice(const FoldPoints& points) {
   FoldPoints singles = points;
   for (BlendPoint& point : singles) std::fill(point.choice.begin(), point.choice.end(), 0);
   return singles;
+}
+
+// What a segment's search begins with, and is pulled to.
+FoldPoints open_part(const FoldPoints& points, std::span<const std::uint8_t> closed) {
+  FoldPoints open;
+  for (std::size_t f = 0; f < points.size(); ++f) open[f] = sartor::open_part(points[f], closed);
+  return open;
+}
+
+std::vector<FoldPoints> open_parts(std::span<const FoldPoints> all,
+                                   std::span<const std::uint8_t> closed) {
+  std::vector<FoldPoints> open;
+  for (const FoldPoints& points : all) open.push_back(open_part(points, closed));
+  return open;
 }
 
 void judge(SegmentTuning& tuning, Candidate candidate, std::vector<double> values) {
@@ -46,11 +60,15 @@ void judge(SegmentTuning& tuning, Candidate candidate, std::vector<double> value
 Status try_blended(const TailorInput& input, const TuningConfig& config, const Resources& resources,
                    SegmentTuning& tuning) {
   const auto cases = pool_cases(*input.pool, input.cases);
+  const FoldPoints general = open_part(*input.general, input.search.closed);
+  BlendSearchOptions search = input.search;
+  search.study.adaptation = "blended";
   SARTOR_ASSIGN(const CrossFit own,
-                cross_fit(cases, input.fold, input.slots, *input.general, input.search, resources));
+                cross_fit(cases, input.fold, input.slots, general, search, resources, {},
+                          open_parts(input.first, search.closed)));
   tuning.searches.push_back({"blended", 0, own.trials});
   for (const double share : config.shrink) {
-    const FoldPoints pulled = shrink_to(own.points, *input.general, share);
+    const FoldPoints pulled = shrink_to(own.points, general, share);
     judge(tuning, {.adaptation = "blended", .share = share, .own = own.points[kFolds]},
           held_out_values(cases, input.fold, input.slots, pulled, input.search.metric));
   }
@@ -69,7 +87,7 @@ Status try_fine_tuned(const TailorInput& input, double strength, const Resources
   std::vector<PoolCase> cases;
   for (std::size_t c = 0; c < pool->cases(); ++c) cases.push_back({&*pool, c});
   const auto slots = single_slots(input.slots);
-  const FoldPoints general = without_choice(*input.general);
+  const FoldPoints general = without_choice(open_part(*input.general, input.search.closed));
   const Metric& metric = input.search.metric;
   judge(tuning,
         {.adaptation = "fine_tuned", .share = 0, .strength = strength, .own = general[kFolds]},
@@ -77,6 +95,9 @@ Status try_fine_tuned(const TailorInput& input, double strength, const Resources
 
   BlendSearchOptions search = input.search;
   search.change_variants = false;
+  search.study.adaptation = "fine_tuned";
+  search.study.strength = strength;
+  search.seed += static_cast<std::uint64_t>(strength * 1000);
   SARTOR_ASSIGN(const CrossFit own,
                 cross_fit(cases, input.fold, slots, general, search, resources));
   tuning.searches.push_back({"fine_tuned", strength, own.trials});
@@ -101,13 +122,30 @@ std::string Candidate::label() const {
   return adaptation;
 }
 
+std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
+                                       const SegmentLimits& limits) {
+  std::vector<std::uint8_t> closed;
+  if (limits.families.empty()) return closed;
+  for (const std::string& family : families) {
+    const bool named =
+        std::find(limits.families.begin(), limits.families.end(), family) != limits.families.end();
+    closed.push_back(named ? 0 : 1);
+  }
+  return closed;
+}
+
 Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& config,
                              const Resources& resources) {
   SegmentTuning tuning{.cases = input.cases.size()};
   if (input.cases.empty()) return tuning;
   tuning.general = held_out_values(pool_cases(*input.pool, input.cases), input.fold, input.slots,
                                    *input.general, input.search.metric);
-  SARTOR_TRY(try_blended(input, config, resources, tuning));
+  const auto& closed = input.search.closed;
+  if (!closed.empty() && std::find(closed.begin(), closed.end(), 0) == closed.end()) {
+    tuning.left_out.push_back({"every candidate", "general has no component of its families"});
+    return tuning;
+  }
+  if (input.blended) SARTOR_TRY(try_blended(input, config, resources, tuning));
   if (input.fine_tuned) {
     for (const double strength : config.strengths) {
       SARTOR_TRY(try_fine_tuned(input, strength, resources, tuning));

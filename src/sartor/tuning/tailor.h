@@ -46,6 +46,11 @@ struct TrialSeries {
   }
 };
 
+// Which of the slots, given the family of each, a segment with these limits may not use; empty if
+// it may use all.
+std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
+                                       const SegmentLimits& limits);
+
 struct SegmentTuning {
   std::size_t cases = 0;
   std::vector<TrialSeries> searches;  // the one for own weights first
@@ -61,7 +66,9 @@ struct TailorInput {
   std::vector<std::size_t> cases;       // of the segment, positions in the pool
   std::vector<std::uint8_t> fold;       // of each
   const FoldPoints* general = nullptr;  // general's points
-  BlendSearchOptions search;
+  std::span<const FoldPoints> first;  // what else was good for everybody: a sampler tries it first
+  BlendSearchOptions search;          // `closed` are the segment's limits
+  bool blended = true;                // whether that may be tried
   // The segment's fine-tuned models on the segment's cases, in the order of `cases`: one variant
   // per slot, the one that general chose. Null if no component can be fine-tuned.
   std::function<Result<ScorePool>(double strength)> fine_tuned;

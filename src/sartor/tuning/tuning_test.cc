@@ -11,78 +11,13 @@
 #include "sartor/tuning/journal.h"
 #include "sartor/tuning/screen.h"
 #include "sartor/tuning/tailor.h"
+#include "sartor/tuning/test_blends.h"
 #include "sartor/tuning/variants.h"
 
 namespace sartor {
 namespace {
 
 using ::testing::ElementsAre;
-
-// Scores that depend on user and item by a hash of a seed; `shift` adds the signal.
-class HashModel : public Model {
- public:
-  HashModel(std::uint64_t seed, double signal) : seed_(seed), signal_(signal) {}
-  std::string_view family() const override { return "hash"; }
-  Status save(TensorFile&) const override { return {}; }
-  void score(const Query& query, std::span<float> out) const override {
-    Random random = Random::stream(seed_, query.user.value);
-    Random taste = Random::stream(77, query.user.value);
-    for (float& value : out) {
-      const double noise = random.normal();
-      value = static_cast<float>(signal_ * taste.normal() + noise);
-    }
-  }
-
- private:
-  std::uint64_t seed_;
-  double signal_;
-};
-
-// 60 users who each like the five items that their taste ranks highest, among 40.
-struct World {
-  InteractionLog log;
-  Cases cases;
-  std::unique_ptr<History> history;
-  HashModel good{1, 1.0};
-  HashModel fair{2, 0.5};
-  HashModel bad{3, 0.0};
-
-  World() {
-    constexpr std::uint32_t kUsers = 60, kItems = 40;
-    log.users = kUsers;
-    log.items = kItems;
-    log.begin.assign(kUsers + 1, 0);
-    log.item_first_seen.assign(kItems, 0);
-    history = std::make_unique<History>(log, kDay);
-    cases.as_of = kDay;
-    cases.target_begin = {0};
-    for (std::uint32_t u = 0; u < kUsers; ++u) {
-      std::vector<float> taste(kItems);
-      Random random = Random::stream(77, u);
-      for (float& value : taste) value = static_cast<float>(random.normal());
-      std::vector<ItemId> all(kItems), best;
-      for (std::uint32_t i = 0; i < kItems; ++i) all[i] = ItemId{i};
-      top_k(taste, all, 5, best);
-      std::sort(best.begin(), best.end());
-      cases.users.push_back(UserId{u});
-      cases.targets.insert(cases.targets.end(), best.begin(), best.end());
-      cases.target_begin.push_back(cases.targets.size());
-    }
-  }
-
-  ScorePool pool(std::size_t depth, int threads = 1) const {
-    const std::vector<const Model*> models = {&good, &fair, &bad};
-    return ScorePool::make(cases, *history, models, depth, true, {.threads = threads}).value();
-  }
-};
-
-const Metric kNdcg{MetricKind::ndcg, 10};
-
-std::vector<PoolCase> all_cases(const ScorePool& pool) {
-  std::vector<PoolCase> cases;
-  for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
-  return cases;
-}
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -433,12 +368,14 @@ TEST(Journal, IsWhatOptunaReads) {
                    {.slot = "ease", .family = "ease", .parameters = {{"regularization", 300}}}},
       .slots = {{"popularity", {0, 1}}, {"ease", {2}}}};
   const BlendTrial trial{.point = {.choice = {1, 0}, .weight = {0.25f, 0.75f}}, .value = 0.5};
+  const BlendTrial alone{.point = {.choice = {0, 0}, .weight = {0.0f, 1.0f}}, .value = 0.25};
   const std::string journal = optuna_journal(
-      {{"general", {"general", 0, {trial}}}, {"rfm/loyal", {"fine_tuned", 2, {}}}}, plan);
+      {{"general", "", "", {{"general", 0, {trial}}}},
+       {"rfm/loyal", "rfm", "loyal", {{"blended", 0, {}}, {"fine_tuned", 2, {alone}}}}},
+      plan);
   EXPECT_EQ(
       journal,
       R"({"op_code":0,"worker_id":"sartor","study_name":"general","directions":[2]}
-{"op_code":2,"worker_id":"sartor","study_id":0,"user_attr":{"adaptation":"general"}}
 {"op_code":4,"worker_id":"sartor","study_id":0,"datetime_start":"1970-01-01T00:00:00+00:00",)"
       R"("datetime_complete":"1970-01-01T00:00:00+00:00","state":1,"value":0.5,"values":null,)"
       R"("distributions":{"popularity":"{\"name\":\"CategoricalDistribution\",\"attributes\":)"
@@ -447,10 +384,19 @@ TEST(Journal, IsWhatOptunaReads) {
       R"(\"low\":0.0,\"high\":1.0,\"log\":false}}","ease.weight":"{\"name\":)"
       R"(\"FloatDistribution\",\"attributes\":{\"step\":null,\"low\":0.0,\"high\":1.0,)"
       R"(\"log\":false}}"},"params":{"popularity":1,"popularity.weight":0.25,"ease.weight":0.75},)"
-      R"("user_attrs":{},"system_attrs":{},"intermediate_values":{}}
+      R"("user_attrs":{"adaptation":"general","family":"blend"},"system_attrs":{},)"
+      R"("intermediate_values":{}}
 {"op_code":0,"worker_id":"sartor","study_name":"rfm/loyal","directions":[2]}
-{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"adaptation":"fine_tuned"}}
-{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"strength":2.0}}
+{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"segmentation":"rfm"}}
+{"op_code":2,"worker_id":"sartor","study_id":1,"user_attr":{"segment":"loyal"}}
+{"op_code":4,"worker_id":"sartor","study_id":1,"datetime_start":"1970-01-01T00:00:00+00:00",)"
+      R"("datetime_complete":"1970-01-01T00:00:00+00:00","state":1,"value":0.25,"values":null,)"
+      R"("distributions":{"popularity.weight":"{\"name\":\"FloatDistribution\",\"attributes\":)"
+      R"({\"step\":null,\"low\":0.0,\"high\":1.0,\"log\":false}}","ease.weight":"{\"name\":)"
+      R"(\"FloatDistribution\",\"attributes\":{\"step\":null,\"low\":0.0,\"high\":1.0,)"
+      R"(\"log\":false}}"},"params":{"popularity.weight":0.0,"ease.weight":1.0},)"
+      R"("user_attrs":{"adaptation":"fine_tuned","family":"ease","strength":2.0,)"
+      R"("segmentation":"rfm","segment":"loyal"},"system_attrs":{},"intermediate_values":{}}
 )");
 }
 
@@ -459,7 +405,8 @@ TEST(Journal, ASearchBeforeTheReRankerHasNoWeightOfIt) {
       .variants = {{.slot = "ease", .family = "ease"}, {.slot = "rerank", .family = "rerank"}},
       .slots = {{"ease", {0}}, {"rerank", {1}}}};
   const BlendTrial trial{.point = {.choice = {0}, .weight = {1}}, .value = 0.5};
-  const std::string journal = optuna_journal({{"general", {"general", 0, {trial}}}}, plan);
+  const std::string journal =
+      optuna_journal({{"general", "", "", {{"general", 0, {trial}}}}}, plan);
   EXPECT_THAT(journal, ::testing::HasSubstr("\"params\":{\"ease.weight\":1.0}"));
 }
 
