@@ -47,6 +47,7 @@ struct ServeConfig {
   double holdback_most = 0.20;
   int latency_limit_ms = 100;
   int timeout_ms = 1000;
+  bool watch_peers = true;
   int exposure_days = 90;
 
   static constexpr auto fields() {
@@ -75,6 +76,8 @@ struct ServeConfig {
               "of a segment's model for one list; p95 over it for five minutes trips the breaker"},
         Field{"timeout_ms", &ServeConfig::timeout_ms, 1, 60000, Scale::fixed,
               "of a segment's model for one list; longer is a failure"},
+        Field{"watch_peers", &ServeConfig::watch_peers,
+              "compare segments with the others, too, where their ratio is steady"},
         Field{"exposure_days", &ServeConfig::exposure_days, 1, 36500, Scale::fixed,
               "how long the log of exposures is kept"});
   }
