@@ -71,7 +71,8 @@ GuardOptions guard_options(const ServeConfig& config) {
                           .latency_limit = config.latency_limit_ms * (kSecond / 1000),
                           .timeout = config.timeout_ms * (kSecond / 1000),
                           .attribution = static_cast<Time>(config.attribution_hours *
-                                                           static_cast<double>(kHour))},
+                                                           static_cast<double>(kHour)),
+                          .watch_peers = config.watch_peers},
           .keep_exposures = config.exposure_days * kDay,
           .clock = {}};
 }

@@ -4,11 +4,21 @@
 #include <span>
 #include <vector>
 
+#include "sartor/base/deadline.h"
 #include "sartor/base/ids.h"
 #include "sartor/data/dataset.h"
 #include "sartor/data/split.h"
 
 namespace sartor {
+
+// What everybody took since the models were fitted.
+class TakenSince {
+ public:
+  virtual ~TakenSince() = default;
+  // `scores`: sums of 2^(-age / half-life) per item as of the fit. Makes them as of now, with what
+  // was taken since. 0 and 3650 days or more: no decay.
+  virtual void bring_up_to_date(double half_life_days, std::span<float> scores) const = 0;
+};
 
 // What a model may know when it makes a list. A view.
 struct Query {
@@ -18,6 +28,12 @@ struct Query {
   // The context of the moment, one code per key of InteractionLog::context_keys; where it is not
   // known, that of each interaction of the history, one after the other; or empty.
   std::span<const std::uint32_t> context;
+  // Where somebody waits; null: there is time. No answer depends on it that was given in time.
+  const Deadline* deadline = nullptr;
+
+  const TakenSince* since = nullptr;  // in a server; null: nothing
+
+  bool is_late() const { return deadline != nullptr && deadline->passed(); }
 };
 
 // What is known at a case of its own moment.

@@ -162,7 +162,7 @@ constexpr const char* kSchemas = R"json({
 "Breaker": {
   "type": "object", "additionalProperties": false,
   "required": ["state", "since", "until", "trips", "holdback", "impressions_per_day",
-               "sees_only_collapses", "m", "l", "phi"],
+               "sees_only_collapses", "m", "l", "phi", "peers"],
   "properties": {
     "state": {"type": "string", "enum": ["closed", "open", "probing", "latched"]},
     "since": {"type": ["string", "null"]},
@@ -173,7 +173,19 @@ constexpr const char* kSchemas = R"json({
     "sees_only_collapses": {"type": "boolean", "description": "too few lists a day for more"},
     "m": {"type": "number", "description": "evidence of a collapse; trips at 72000"},
     "l": {"type": "number", "description": "evidence of recovery while probing; closes at ln 20"},
-    "phi": {"type": "number", "description": "how much clicks cluster on users"}
+    "phi": {"type": "number", "description": "how much clicks cluster on users"},
+    "peers": {
+      "type": "object", "additionalProperties": false,
+      "required": ["watching", "days", "ratio", "low", "cv", "m"],
+      "description": "the comparison with the lists of general in other segments",
+      "properties": {
+        "watching": {"type": "boolean", "description": "what is usual is known and steady enough"},
+        "days": {"type": "integer", "description": "known, of 28"},
+        "ratio": {"type": ["number", "null"], "description": "usual click rate over that of the peers"},
+        "low": {"type": ["number", "null"], "description": "its lower 95 % bound"},
+        "cv": {"type": ["number", "null"], "description": "its swings from day to day; over .06 nothing is told"},
+        "m": {"type": "number", "description": "evidence of being behind; trips at 72000"}
+      }}
   }},
 "BreakerOrder": {
   "type": "object", "additionalProperties": false, "required": ["state"],
@@ -195,8 +207,8 @@ constexpr const char* kSchemas = R"json({
         "model_version": {"type": "string"},
         "from": {"type": "string"},
         "to": {"type": "string"},
-        "rule": {"type": "string", "enum": ["collapse", "failures", "latency", "wait_over", "recovered",
-                                            "new_version", "operator"]},
+        "rule": {"type": "string", "enum": ["collapse", "behind_peers", "not_to_blame", "failures", "latency",
+                                            "wait_over", "recovered", "new_version", "operator"]},
         "trips": {"type": "integer"},
         "until": {"type": ["string", "null"]},
         "evidence": {"type": "object"}

@@ -32,6 +32,16 @@ Exposure exposure_of(const RecommendAnswer& answer, const std::string& id) {
 
 Json time_json(Time time) { return time == 0 ? Json(nullptr) : Json(format_time(time)); }
 
+Json peers_json(const PeerView& peers) {
+  const bool known = peers.usual.ratio > 0;
+  return {{"watching", peers.watching},
+          {"days", peers.days},
+          {"ratio", known ? Json(peers.usual.ratio) : Json(nullptr)},
+          {"low", known ? Json(peers.usual.low) : Json(nullptr)},
+          {"cv", known ? Json(peers.usual.cv) : Json(nullptr)},
+          {"m", peers.m}};
+}
+
 Json view_json(const LaneView& view) {
   return {{"state", name_of(view.state)},
           {"since", time_json(view.since)},
@@ -43,7 +53,8 @@ Json view_json(const LaneView& view) {
           {"sees_only_collapses", view.only_collapses},
           {"m", view.m},
           {"l", view.l},
-          {"phi", view.phi}};
+          {"phi", view.phi},
+          {"peers", peers_json(view.peers)}};
 }
 
 // Whether there is something to switch off.
@@ -100,7 +111,7 @@ Json segments_with_breakers(const BundleInfo& info, const LiveGuard* guard) {
 }
 
 std::string breaker_metrics(const BundleInfo& info, const LiveGuard& guard) {
-  std::string states, evidence, lists, clicks;
+  std::string states, evidence, peers, lists, clicks;
   for (const SegmentInfo& segment : info.segments) {
     const LaneView view = guard.view(segment.name);
     const std::string name = label_value(segment.name);
@@ -117,10 +128,15 @@ std::string breaker_metrics(const BundleInfo& info, const LiveGuard& guard) {
                             name_of(state), view.state == state ? 1 : 0);
     }
     evidence += fmt::format("sartor_breaker_evidence{{segment={}}} {}\n", name, shortest(view.m));
+    peers += fmt::format("sartor_breaker_peer_evidence{{segment={}}} {}\n", name,
+                         shortest(view.peers.m));
   }
   return family_head("sartor_breaker_evidence", "gauge",
                      "Mean of the collapse detectors of a segment; it trips at 72000.") +
          evidence +
+         family_head("sartor_breaker_peer_evidence", "gauge",
+                     "That a segment is behind its peers; it trips at 72000.") +
+         peers +
          family_head("sartor_breaker_state", "gauge",
                      "1 for the state a segment's breaker is in.") +
          states +

@@ -1,8 +1,10 @@
 #include "sartor/http/message.h"
 
+#include <arpa/inet.h>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <ctime>
 #include <random>
 
 #include "sartor/base/text.h"
@@ -57,6 +59,29 @@ Result<std::string> percent_decode(std::string_view text, bool plus) {
   }
   if (!is_utf8(out)) return bad_target(fmt::format("'{}' is not UTF-8", printable(text)));
   return out;
+}
+
+bool is_loopback_name(std::string_view host) {
+  if (host.starts_with('[')) {
+    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
+  } else {
+    host = host.substr(0, host.rfind(':'));
+  }
+  const std::string name = lower_case(std::string(host));
+  if (name == "localhost") return true;
+  in_addr four{};
+  if (inet_pton(AF_INET, name.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
+  in6_addr six{};
+  return inet_pton(AF_INET6, name.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
+
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm fields{};
+  gmtime_r(&now, &fields);
+  char text[40];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
+  return text;
 }
 
 Status parse_target(std::string_view target, HttpRequest& request) {

@@ -36,6 +36,12 @@ struct HttpResponse {
 // escape, a NUL and what is not UTF-8.
 Result<std::string> percent_decode(std::string_view text, bool plus);
 
+// Whether `host` ("localhost:8080", "[::1]") names this machine itself.
+bool is_loopback_name(std::string_view host);
+
+// Now, as the field Date has it.
+std::string http_date();
+
 // Fills path, segments and query from a request line's target: "/a/b?x=1" or
 // "http://host/a/b?x=1".
 Status parse_target(std::string_view target, HttpRequest& request);

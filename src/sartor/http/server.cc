@@ -4,23 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/version.hpp>
 #include <condition_variable>
-#include <ctime>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>  // before asio 1.74, which uses std::exchange without it
@@ -39,39 +31,68 @@ using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kReadAhead = 64 << 10;
-constexpr std::chrono::seconds kLinger{2};  // for a client that is still sending when refused
+constexpr std::chrono::seconds kLinger{2};  // for a client that still sends, or says no goodbye
 constexpr std::size_t kLingerBytes = 64 << 20;
-
-std::string date_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm fields{};
-  gmtime_r(&now, &fields);
-  char text[40];
-  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
-  return text;
-}
 
 std::string_view view(boost::string_view text) { return {text.data(), text.size()}; }
 
-// Whether `host` ("localhost:8080", "[::1]") names this machine itself.
-bool is_loopback_name(std::string_view host) {
-  if (host.starts_with('[')) {
-    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
-  } else {
-    host = host.substr(0, host.rfind(':'));
+// A socket that is read and written as Beast's streams are, over TLS where there is a context.
+// Times are of the socket.
+class Wire {
+ public:
+  using executor_type = beast::tcp_stream::executor_type;
+
+  Wire(tcp::socket socket, const TlsContext& tls) : tcp_(std::move(socket)) {
+    if (tls == nullptr) return;
+    SSL_CTX_up_ref(tls.get());
+    asio::ssl::context context(tls.get());  // lets its reference go; the stream has one of its own
+    tls_.emplace(tcp_, context);
   }
-  if (lower_case(std::string(host)) == "localhost") return true;
-  error_code bad;
-  const auto address = asio::ip::make_address(std::string(host), bad);
-  return !bad && address.is_loopback();
-}
+
+  executor_type get_executor() { return tcp_.get_executor(); }
+  beast::tcp_stream& below() { return tcp_; }
+  bool has_tls() const { return tls_.has_value(); }
+
+  template <class Buffers, class Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    return tls_ ? tls_->async_read_some(buffers, std::forward<Token>(token))
+                : tcp_.async_read_some(buffers, std::forward<Token>(token));
+  }
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    return tls_ ? tls_->async_write_some(buffers, std::forward<Token>(token))
+                : tcp_.async_write_some(buffers, std::forward<Token>(token));
+  }
+
+  // False if that fails; where there is no TLS there is nothing to do.
+  asio::awaitable<bool> shake_hands(std::chrono::milliseconds within) {
+    if (!tls_) co_return true;
+    error_code error;
+    tcp_.expires_after(within);
+    co_await tls_->async_handshake(asio::ssl::stream_base::server,
+                                   asio::redirect_error(asio::use_awaitable, error));
+    co_return !error;
+  }
+
+  // Nothing more comes: the peer knows that nothing is missing.
+  asio::awaitable<void> say_goodbye() {
+    error_code ignored;
+    tcp_.expires_after(kLinger);
+    if (tls_) co_await tls_->async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+    tcp_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+ private:
+  beast::tcp_stream tcp_;
+  std::optional<asio::ssl::stream<beast::tcp_stream&>> tls_;
+};
 
 struct Connection {
-  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {
+  Connection(tcp::socket socket, const TlsContext& tls) : stream(std::move(socket), tls) {
     error_code gone;
-    peer = stream.socket().remote_endpoint(gone).address().to_string();
+    peer = stream.below().socket().remote_endpoint(gone).address().to_string();
   }
-  beast::tcp_stream stream;
+  Wire stream;
   std::string peer;
   bool idle = false;  // waits for a request; looked at on the connection's strand only
 };
@@ -104,11 +125,14 @@ class HttpServer::Impl {
         signals_(io_) {}
 
   Status start() {
+    if (has_tls()) {
+      SARTOR_ASSIGN(tls_, load_tls(options_.tls));
+    }
     SARTOR_TRY(bind());
     if (options_.stop_on_signals) {
       signals_.add(SIGINT);
       signals_.add(SIGTERM);
-      if (options_.on_hangup) signals_.add(SIGHUP);
+      if (options_.on_hangup || has_tls()) signals_.add(SIGHUP);
       await_signal();
     }
     asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
@@ -119,6 +143,7 @@ class HttpServer::Impl {
   }
 
   const tcp::endpoint& endpoint() const { return endpoint_; }
+  bool has_tls() const { return !options_.tls.certificate.empty() || !options_.tls.key.empty(); }
 
   std::size_t connections() {
     const std::lock_guard lock(mutex_);
@@ -138,7 +163,7 @@ class HttpServer::Impl {
       });
       for (const auto& connection : connections_) {
         asio::post(connection->stream.get_executor(), [connection] {
-          if (connection->idle) connection->stream.cancel();
+          if (connection->idle) connection->stream.below().cancel();
         });
       }
     }
@@ -194,12 +219,29 @@ class HttpServer::Impl {
     signals_.async_wait([this](const error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP) {
-        options_.on_hangup();
+        reload_tls();
+        if (options_.on_hangup) options_.on_hangup();
       } else {
         begin_stop();
       }
       await_signal();
     });
+  }
+
+  TlsContext tls() {
+    const std::lock_guard lock(mutex_);
+    return tls_;
+  }
+
+  // New connections have the new certificate; a bad one changes nothing.
+  void reload_tls() {
+    if (!has_tls()) return;
+    auto loaded = load_tls(options_.tls);
+    if (loaded) {
+      const std::lock_guard lock(mutex_);
+      tls_ = *loaded;
+    }
+    if (options_.on_reload) options_.on_reload(loaded ? Status() : Status(loaded.error()));
   }
 
   asio::awaitable<void> accept() {
@@ -214,7 +256,7 @@ class HttpServer::Impl {
         continue;
       }
       socket.set_option(tcp::no_delay(true), error);
-      auto connection = std::make_shared<Connection>(std::move(socket));
+      auto connection = std::make_shared<Connection>(std::move(socket), tls());
       const bool admitted = admit(connection);
       asio::co_spawn(connection->stream.get_executor(),
                      admitted ? serve(connection) : turn_away(connection), asio::detached);
@@ -235,24 +277,25 @@ class HttpServer::Impl {
   }
 
   asio::awaitable<void> turn_away(SharedConnection connection) {
+    if (connection->stream.has_tls()) co_return;  // a handshake costs more than an answer
     co_await refuse(*connection, "unavailable", "too many connections", "");
   }
 
   asio::awaitable<void> serve(SharedConnection connection) {
     try {
       beast::flat_buffer buffer(kReadAhead);
+      bool met = co_await connection->stream.shake_hands(options_.header_timeout);
       // One co_await a statement: gcc 12 resumes `co_await a && co_await b` late where a is false.
-      for (bool first = true;; first = false) {
+      for (bool first = true; met; first = false) {
         const bool asked = co_await await_request(*connection, buffer, first);
         if (!asked) break;
         const bool kept = co_await serve_one(*connection, buffer);
         if (!kept) break;
       }
-      error_code ignored;
-      connection->stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      co_await connection->stream.say_goodbye();
     } catch (const std::exception&) {  // no memory; this connection is lost, the server is not
     }
-    connection->stream.close();
+    connection->stream.below().close();
     forget(connection);
   }
 
@@ -262,7 +305,8 @@ class HttpServer::Impl {
     if (buffer.size() > 0) co_return true;
     if (stopping_) co_return false;
     connection.idle = true;
-    connection.stream.expires_after(first ? options_.header_timeout : options_.idle_timeout);
+    connection.stream.below().expires_after(first ? options_.header_timeout
+                                                  : options_.idle_timeout);
     error_code error;
     const std::size_t n = co_await connection.stream.async_read_some(
         buffer.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
@@ -277,11 +321,11 @@ class HttpServer::Impl {
     parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
     parser.body_limit(options_.max_body_bytes);
     error_code error;
-    connection.stream.expires_after(options_.header_timeout);
+    connection.stream.below().expires_after(options_.header_timeout);
     co_await http::async_read_header(connection.stream, buffer, parser,
                                      asio::redirect_error(asio::use_awaitable, error));
     if (!error) {
-      connection.stream.expires_after(options_.body_timeout);
+      connection.stream.below().expires_after(options_.body_timeout);
       if (lower_case(std::string(view(parser.get()[http::field::expect]))) == "100-continue") {
         const http::response<http::empty_body> go_on{http::status::continue_, 11};
         co_await http::async_write(connection.stream, go_on,
@@ -355,7 +399,7 @@ class HttpServer::Impl {
                               unsigned version) {
     http::response<http::string_body> out{static_cast<http::status>(response.status), version};
     out.set(http::field::content_type, response.content_type);
-    out.set(http::field::date, date_now());
+    out.set(http::field::date, http_date());
     out.set("X-Request-ID", request_id);
     out.set("X-Content-Type-Options", "nosniff");
     for (const auto& [name, value] : response.headers) out.set(name, value);
@@ -363,7 +407,7 @@ class HttpServer::Impl {
     out.keep_alive(keep);
     out.prepare_payload();
     http::response_serializer<http::string_body> serializer(out);
-    connection.stream.expires_after(options_.write_timeout);
+    connection.stream.below().expires_after(options_.write_timeout);
     error_code error;
     if (is_head) {
       co_await http::async_write_header(connection.stream, serializer,
@@ -383,8 +427,8 @@ class HttpServer::Impl {
     if (refused_) refused_(response.status);
     co_await write(connection, response, request_id_or_new(request_id), false, false, 11);
     error_code error;
-    connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
-    connection.stream.expires_after(kLinger);
+    if (!connection.stream.has_tls()) co_await connection.stream.say_goodbye();
+    connection.stream.below().expires_after(kLinger);
     std::vector<char> scrap(kReadAhead);
     for (std::size_t total = 0; !error && total < kLingerBytes;) {
       const std::size_t n = co_await connection.stream.async_read_some(
@@ -408,6 +452,7 @@ class HttpServer::Impl {
   std::mutex join_mutex_;
   std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
+  TlsContext tls_;  // null: none
   std::set<SharedConnection> connections_;
   std::chrono::steady_clock::time_point deadline_;
 };
@@ -434,7 +479,7 @@ std::uint16_t HttpServer::port() const { return impl_->endpoint().port(); }
 std::string HttpServer::address() const {
   const auto address = impl_->endpoint().address();
   const std::string host = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
-  return fmt::format("http://{}:{}", host, port());
+  return fmt::format("{}://{}:{}", impl_->has_tls() ? "https" : "http", host, port());
 }
 
 std::size_t HttpServer::connections() const { return impl_->connections(); }

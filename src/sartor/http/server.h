@@ -10,6 +10,7 @@
 
 #include "sartor/base/result.h"
 #include "sartor/http/message.h"
+#include "sartor/http/tls.h"
 
 namespace sartor {
 
@@ -33,6 +34,8 @@ struct ServerOptions {
   int waiting_threads = 16;
   bool stop_on_signals = false;     // SIGINT and SIGTERM stop it as stop() does
   std::function<void()> on_hangup;  // called at SIGHUP, if stop_on_signals; must not wait
+  TlsFiles tls;                     // read at the start, and again at SIGHUP, if stop_on_signals
+  std::function<void(const Status&)> on_reload;  // hears what became of the latter
 };
 
 // Called from several threads at once. What it throws becomes a 500.
@@ -48,7 +51,7 @@ using RefusalObserver = std::function<void(int status)>;
 class HttpServer {
  public:
   // Binds and starts. Fails with `config` if the host is not an address, or is not loopback and
-  // there are no keys; with `io` if the port is taken.
+  // there are no keys, and as load_tls() does; with `io` if the port is taken.
   static Result<HttpServer> start(const ServerOptions& options, HttpHandler handler,
                                   RefusalObserver refused = {});
 
@@ -57,7 +60,7 @@ class HttpServer {
   ~HttpServer();  // stops
 
   std::uint16_t port() const;
-  std::string address() const;  // "http://127.0.0.1:8080"
+  std::string address() const;  // "http://127.0.0.1:8080", or https
   std::size_t connections() const;
 
   // Accepts nothing new, closes idle connections, lets running requests finish (their answers say

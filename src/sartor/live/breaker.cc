@@ -9,27 +9,68 @@ namespace sartor {
 namespace {
 
 constexpr const char* kStateNames[] = {"closed", "open", "probing", "latched"};
-constexpr const char* kRuleNames[] = {"collapse",  "failures",    "latency", "wait_over",
-                                      "recovered", "new_version", "operator"};
+constexpr const char* kRuleNames[] = {"collapse",  "behind_peers", "not_to_blame",
+                                      "failures",  "latency",      "wait_over",
+                                      "recovered", "new_version",  "operator"};
+
+Json arm_json(const ArmCounts& arm) {
+  return {{"impressions", arm.impressions}, {"clicks", arm.clicks}};
+}
 
 Json counts_json(const PairedCounts& counts) {
-  const auto arm = [](const ArmCounts& one) {
-    return Json{{"impressions", one.impressions}, {"clicks", one.clicks}};
-  };
-  return {{"model", arm(counts.model)}, {"general", arm(counts.general)}};
+  return {{"model", arm_json(counts.model)}, {"general", arm_json(counts.general)}};
+}
+
+Json peers_json(const PeerEvidence& peers) {
+  return {{"m", peers.m},
+          {"w", peers.w},
+          {"ratio", peers.usual.ratio},
+          {"cv", peers.usual.cv},
+          {"low", peers.usual.low},
+          {"phi", peers.phi},
+          {"blame", peers.blame},
+          {"since",
+           {{"model", arm_json(peers.since.model)},
+            {"on_general", arm_json(peers.since.on_general)},
+            {"peers", arm_json(peers.since.peers)}}}};
 }
 
 Json time_or_null(const std::optional<Time>& time) { return time ? Json(*time) : Json(nullptr); }
 
-void read_counts(JsonFields& fields, const char* name, PairedCounts& counts) {
-  JsonFields both = fields.object(name);
-  for (auto [arm, of_arm] : {std::pair{"model", &counts.model}, {"general", &counts.general}}) {
-    JsonFields one = both.object(arm);
+using NamedArm = std::pair<const char*, ArmCounts*>;
+
+void read_arms(JsonFields& fields, const char* name, std::initializer_list<NamedArm> arms) {
+  JsonFields all = fields.object(name);
+  for (const auto& [arm, of_arm] : arms) {
+    JsonFields one = all.object(arm);
     one.whole("impressions", of_arm->impressions).whole("clicks", of_arm->clicks);
-    both.take_failure(one);
+    all.take_failure(one);
   }
-  fields.take_failure(both);
+  fields.take_failure(all);
 }
+
+void read_counts(JsonFields& fields, const char* name, PairedCounts& counts) {
+  read_arms(fields, name, {{"model", &counts.model}, {"general", &counts.general}});
+}
+
+void read_peers(JsonFields& fields, PeerEvidence& peers) {
+  JsonFields all = fields.object("peers");
+  all.real("m", peers.m)
+      .reals("w", peers.w)
+      .real("ratio", peers.usual.ratio)
+      .real("cv", peers.usual.cv)
+      .real("low", peers.usual.low)
+      .real("phi", peers.phi)
+      .real("blame", peers.blame);
+  read_arms(all, "since",
+            {{"model", &peers.since.model},
+             {"on_general", &peers.since.on_general},
+             {"peers", &peers.since.peers}});
+  fields.take_failure(all);
+}
+
+// Of what was written before there were peers, nothing is missing.
+bool has(const Json& json, const char* name) { return json.is_object() && json.contains(name); }
 
 }  // namespace
 
@@ -44,7 +85,8 @@ Json change_json(const BreakerChange& change) {
                 {"since", counts_json(change.since)},
                 {"hour", counts_json(change.hour)},
                 {"requests", change.hard.requests},
-                {"bad_requests", change.hard.bad}};
+                {"bad_requests", change.hard.bad},
+                {"peers", peers_json(change.peers)}};
   return {{"number", change.number},
           {"time", format_time(change.time)},
           {"segment", change.segment},
@@ -74,6 +116,7 @@ Result<BreakerChange> change_of(const Json& json) {
   read_counts(evidence, "since", change.since);
   read_counts(evidence, "hour", change.hour);
   evidence.whole("requests", change.hard.requests).whole("bad_requests", change.hard.bad);
+  if (has(json["evidence"], "peers")) read_peers(evidence, change.peers);
   fields.take_failure(evidence);
   SARTOR_TRY(fields.status());
   return change;
@@ -95,7 +138,14 @@ BreakerChange Breaker::go_to(BreakerState state, Time now, BreakerRule rule) {
                        .l = recovery_.l,
                        .phi = phi_,
                        .since = counts_,
-                       .hour = hour_};
+                       .hour = hour_,
+                       .hard = {},
+                       .peers = {.m = peers_.m(),
+                                 .w = peers_.w(),
+                                 .usual = peers_.usual(now - 1, peer_phi_),
+                                 .phi = peer_phi_,
+                                 .blame = peers_.blame_evidence(),
+                                 .since = peers_.since()}};
   change.trips = trips();
   state_ = state;
   since_ = now;
@@ -105,6 +155,9 @@ BreakerChange Breaker::go_to(BreakerState state, Time now, BreakerRule rule) {
   counts_ = {};
   hour_ = {};
   hard_.clear();
+  // Who is to blame is asked until the model serves again.
+  const bool asks = state == BreakerState::open || state == BreakerState::probing;
+  if (!asks || !peers_.is_blaming()) peers_.restart();
   return change;
 }
 
@@ -112,9 +165,13 @@ BreakerChange Breaker::trip(Time now, BreakerRule rule) {
   trips_.push_back(now);
   const auto recent = std::count_if(trips_.begin(), trips_.end(),
                                     [&](Time time) { return time > now - kLatchWithin; });
-  const HardCounts hard = rule == BreakerRule::collapse ? HardCounts{} : hard_.counts();
+  const bool is_hard = rule == BreakerRule::failures || rule == BreakerRule::latency;
+  const HardCounts hard = is_hard ? hard_.counts() : HardCounts{};
   const bool latches = recent >= kLatchingTrips;
   BreakerChange change = go_to(latches ? BreakerState::latched : BreakerState::open, now, rule);
+  peers_.restart();
+  if (rule == BreakerRule::behind_peers && !latches) peers_.begin_blame(now, peer_phi_);
+  peers_.forget_recent(now);
   if (!latches) {
     const int doublings = std::min(trips() - 1, 16);
     until_ = now + std::min(kLongestWait, kFirstWait << doublings);
@@ -124,7 +181,22 @@ BreakerChange Breaker::trip(Time now, BreakerRule rule) {
   return change;
 }
 
-std::optional<BreakerChange> Breaker::count_hour(Time end, const PairedCounts& hour, double phi) {
+std::optional<BreakerChange> Breaker::count_peers(Time end, const PeerHour& hour) {
+  peer_phi_ = hour.phi;
+  if (state_ == BreakerState::closed) {
+    peers_.add(end, hour.counts, hour.phi);
+    if (peers_.behind()) return trip(end, BreakerRule::behind_peers);
+  } else if (peers_.blame(hour.counts, hour.phi)) {
+    // Its world has changed, and with it what is usual.
+    BreakerChange change = go_to(BreakerState::closed, end, BreakerRule::not_to_blame);
+    peers_.forget_days();
+    if (!trips_.empty()) trips_.pop_back();
+    return change;
+  }
+  return {};
+}
+
+std::optional<BreakerChange> Breaker::count_arms(Time end, const PairedCounts& hour, double phi) {
   const bool counts = state_ == BreakerState::closed || state_ == BreakerState::probing;
   if (!counts || hour == PairedCounts{}) return {};
   counts_ = counts_ + hour;
@@ -138,6 +210,12 @@ std::optional<BreakerChange> Breaker::count_hour(Time end, const PairedCounts& h
     if (recovery_.recovered()) return go_to(BreakerState::closed, end, BreakerRule::recovered);
   }
   return {};
+}
+
+std::optional<BreakerChange> Breaker::count_hour(Time end, const PairedCounts& hour, double phi,
+                                                 const PeerHour& peers) {
+  auto change = count_arms(end, hour, phi);
+  return change ? change : count_peers(end, peers);
 }
 
 std::optional<BreakerChange> Breaker::count_request(Time now, const ModelOutcome& outcome) {
@@ -181,7 +259,9 @@ Json Breaker::to_json() const {
           {"l", recovery_.l},
           {"phi", phi_},
           {"counts", counts_json(counts_)},
-          {"hour", counts_json(hour_)}};
+          {"hour", counts_json(hour_)},
+          {"peers", peers_.to_json()},
+          {"peer_phi", peer_phi_}};
 }
 
 Result<Breaker> Breaker::from_json(const Json& json) {
@@ -196,6 +276,10 @@ Result<Breaker> Breaker::from_json(const Json& json) {
       .real("phi", breaker.phi_);
   read_counts(fields, "counts", breaker.counts_);
   read_counts(fields, "hour", breaker.hour_);
+  if (has(json, "peers")) {
+    fields.real("peer_phi", breaker.peer_phi_);
+    SARTOR_ASSIGN(breaker.peers_, PeerDetector::from_json(json["peers"]));
+  }
   SARTOR_TRY(fields.status());
   return breaker;
 }

@@ -1,10 +1,11 @@
 // The switch of one segment between its own model and the general one, as a state machine without
 // clock, disk or threads: counts and moments come in, changes with their evidence go out.
 //
-//   closed   --collapse, failures, latency-->  open: everybody is on general
-//   open     --the wait is over-->             probing: a tenth of the users is on the model
-//   probing  --recovered-->                    closed
-//   probing  --failures, latency-->            open
+//   closed   --collapse, behind_peers, failures, latency-->  open: everybody is on general
+//   open     --the wait is over-->                           probing: a tenth is on the model
+//   probing  --recovered-->                                  closed
+//   probing  --failures, latency-->                          open
+//   open, probing after behind_peers  --not_to_blame-->      closed; that trip does not count
 //   any trip that is the third in 30 days      latched: open until a new version or an operator
 #pragma once
 
@@ -18,12 +19,15 @@
 #include "sartor/base/time.h"
 #include "sartor/live/breaker_stats.h"
 #include "sartor/live/hard_rules.h"
+#include "sartor/live/peers.h"
 
 namespace sartor {
 
 enum class BreakerState : std::uint8_t { closed, open, probing, latched };
 enum class BreakerRule : std::uint8_t {
   collapse,
+  behind_peers,
+  not_to_blame,
   failures,
   latency,
   wait_over,
@@ -39,6 +43,22 @@ inline constexpr Time kFirstWait = 24 * kHour;  // doubles with every trip of a 
 inline constexpr Time kLongestWait = 7 * kDay;
 inline constexpr Time kLatchWithin = 30 * kDay;
 inline constexpr int kLatchingTrips = 3;
+
+// What one hour brought beside the holdback's comparison.
+struct PeerHour {
+  PeerCounts counts;
+  double phi = 1;  // of the segment's clicks or its peers', whichever is larger
+};
+
+// What the comparison with the peers stood at.
+struct PeerEvidence {
+  double m = 0;
+  std::array<double, 2> w{};
+  UsualRatio usual;  // of the model
+  double phi = 1;
+  double blame = 0;  // that the model is not to blame; it is not at kNotToBlameAt
+  PeerCounts since;
+};
 
 // One change of state, and why.
 struct BreakerChange {
@@ -58,6 +78,7 @@ struct BreakerChange {
   PairedCounts since;
   PairedCounts hour;
   HardCounts hard;
+  PeerEvidence peers;
   int trips = 0;              // of this version, this one included
   std::optional<Time> until;  // when the wait of an open breaker is over
 };
@@ -75,6 +96,7 @@ class Breaker {
   std::optional<Time> until() const { return until_; }
   const CollapseDetector& collapse() const { return collapse_; }
   const RecoveryDetector& recovery() const { return recovery_; }
+  const PeerDetector& peers() const { return peers_; }
   double phi() const { return phi_; }  // of the last hour that was counted
   int trips() const { return static_cast<int>(trips_.size()); }
 
@@ -83,7 +105,8 @@ class Breaker {
   double general_share(double holdback) const;
 
   // What one hour brought that ended at `end`; only lists of the present state, and their clicks.
-  std::optional<BreakerChange> count_hour(Time end, const PairedCounts& hour, double phi);
+  std::optional<BreakerChange> count_hour(Time end, const PairedCounts& hour, double phi,
+                                          const PeerHour& peers = {});
   // What became of one request that the segment's model was asked.
   std::optional<BreakerChange> count_request(Time now, const ModelOutcome& outcome);
   // To be asked before every list: an open breaker may begin to probe.
@@ -103,6 +126,8 @@ class Breaker {
  private:
   BreakerChange go_to(BreakerState state, Time now, BreakerRule rule);
   BreakerChange trip(Time now, BreakerRule rule);
+  std::optional<BreakerChange> count_arms(Time end, const PairedCounts& hour, double phi);
+  std::optional<BreakerChange> count_peers(Time end, const PeerHour& hour);
 
   BreakerState state_ = BreakerState::closed;
   Time since_ = 0;
@@ -114,6 +139,8 @@ class Breaker {
   PairedCounts counts_;  // since since_
   PairedCounts hour_;    // the last
   HardRules hard_;
+  PeerDetector peers_;
+  double peer_phi_ = 1;  // of the last hour that was counted
 };
 
 }  // namespace sartor

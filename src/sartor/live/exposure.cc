@@ -10,6 +10,10 @@ constexpr char kExposureVersion = 1;
 
 }  // namespace
 
+bool is_on_general(const Exposure& exposure) {
+  return exposure.route == "general" && exposure.arm != Arm::model;
+}
+
 std::string encode_exposure(const Exposure& exposure) {
   std::string out(1, kExposureVersion);
   put_record(out, exposure.number);

@@ -30,6 +30,9 @@ struct Exposure {
   std::vector<ExposedItem> items;  // by position
 };
 
+// Whether the general model made it, and not because the segment's own failed.
+bool is_on_general(const Exposure& exposure);
+
 std::string encode_exposure(const Exposure& exposure);
 // Fails with `bad_data`. The bits of numbers are kept.
 Result<Exposure> decode_exposure(std::string_view bytes);

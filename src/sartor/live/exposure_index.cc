@@ -55,6 +55,7 @@ void ExposureIndex::add(const Exposure& exposure) {
                  .user = hash_of_visitor(exposure.user, exposure.id),
                  .segment = exposure.segment,
                  .arm = exposure.arm,
+                 .on_general = is_on_general(exposure),
                  .items = {}};
   list.items.reserve(exposure.items.size());
   for (const ExposedItem& item : exposure.items) {

@@ -30,6 +30,7 @@ struct ShownList {
   std::uint64_t user = 0;  // a hash of the user; of the exposure's id where there is none
   std::string segment;
   Arm arm = Arm::none;
+  bool on_general = false;  // made by the general model, not because the segment's own failed
   std::vector<ListedItem> items;
 };
 

@@ -30,10 +30,16 @@ Switchboard::Lane& Switchboard::lane_of(const std::string& segment) {
   return at->second;
 }
 
+void Switchboard::forget_hour(Lane& lane) {
+  lane.counts = {};
+  lane.on_general = {};
+  lane.peers = {};
+}
+
 void Switchboard::note(const std::string& segment, Lane& lane,
                        const std::optional<BreakerChange>& change) {
   if (!change) return;
-  lane.counts = {};  // they were the old state's
+  forget_hour(lane);  // it was the old state's
   changes_.push_back(*change);
   changes_.back().number = ++last_change_;
   changes_.back().segment = segment;
@@ -47,12 +53,45 @@ void Switchboard::roll(const std::string& segment, Lane& lane) {
   const std::int64_t hour = hour_of(now_);
   if (hour > lane.hour) {
     const Time end = (lane.hour + 1) * kHour;
-    if (lane.counts != PairedCounts{}) ++milestones_;
+    const bool quiet = lane.counts == PairedCounts{} && lane.on_general == ArmCounts{} &&
+                       lane.peers == ArmCounts{};
+    if (!quiet) ++milestones_;
     const PairedCounts counts = std::exchange(lane.counts, {});
     lane.hour = hour;
-    note(segment, lane, lane.breaker.count_hour(end, counts, lane.traffic.phi(end - 1)));
+    const PeerHour peers = end_peer_hour(lane, counts.model, end - 1);
+    note(segment, lane, lane.breaker.count_hour(end, counts, lane.traffic.phi(end - 1), peers));
   }
   note(segment, lane, lane.breaker.advance(now_));
+}
+
+// Clicks of the segment and of its peers cluster on users, each in their way.
+double Switchboard::peer_phi(const Lane& lane, Time now) const {
+  SegmentTraffic::Clusters others;
+  for (const auto& [name, other] : lanes_) {
+    if (&other == &lane) continue;
+    const auto clusters = other.traffic.clusters(now);
+    others.clicks += clusters.clicks;
+    others.squares += clusters.squares;
+  }
+  return std::max(lane.traffic.phi(now), others.phi());
+}
+
+PeerHour Switchboard::end_peer_hour(Lane& lane, const ArmCounts& model, Time within) {
+  const PeerCounts counts{model, std::exchange(lane.on_general, {}), std::exchange(lane.peers, {})};
+  if (!options_.watch_peers) return {};
+  return {counts, peer_phi(lane, within)};
+}
+
+// A list of the general model, or a click on one: it is the segment's own, and one of the peers'
+// for all others.
+void Switchboard::count_for_peers(const std::string& segment, Time listed,
+                                  std::uint64_t ArmCounts::*what) {
+  for (auto& [name, lane] : lanes_) {
+    roll(name, lane);
+    if (listed < lane.breaker.since()) continue;
+    ArmCounts& counts = name == segment ? lane.on_general : lane.peers;
+    ++(counts.*what);
+  }
 }
 
 double Switchboard::holdback_of(const Lane& lane) const {
@@ -67,7 +106,7 @@ bool Switchboard::adopt(const std::string& version) {
   version_before_ = std::exchange(version_, version);
   adopted_ = now_;
   for (auto& [segment, lane] : lanes_) {
-    lane.counts = {};
+    forget_hour(lane);
     note(segment, lane, lane.breaker.renew(now_));
   }
   ++milestones_;
@@ -103,6 +142,9 @@ void Switchboard::count_list(const Exposure& exposure) {
   Lane& lane = lane_of(exposure.segment);
   lane.traffic.shown(now_);
   ++lane.shown[counted_arm(exposure.arm)];
+  if (is_on_general(exposure)) {
+    count_for_peers(exposure.segment, exposure.time, &ArmCounts::impressions);
+  }
   if (exposure.time < lane.breaker.since() || exposure.version != version_) return;
   if (exposure.arm == Arm::model) ++lane.counts.model.impressions;
   if (exposure.arm == Arm::holdback) ++lane.counts.general.impressions;
@@ -132,6 +174,7 @@ void Switchboard::count_click(const ExposureIndex::Tie& tie) {
   Lane& lane = lane_of(list.segment);
   lane.traffic.clicked(now_, list.user);
   ++lane.clicked[counted_arm(list.arm)];
+  if (list.on_general) count_for_peers(list.segment, list.time, &ArmCounts::clicks);
   if (list.time < lane.breaker.since()) return;
   if (list.arm == Arm::model) ++lane.counts.model.clicks;
   if (list.arm == Arm::holdback) ++lane.counts.general.clicks;
@@ -179,6 +222,16 @@ Status Switchboard::latch(const std::string& segment, Time now) {
   return operate(segment, now, &Breaker::latch);
 }
 
+PeerView Switchboard::view_peers(const Lane& lane) const {
+  if (!options_.watch_peers) return {};
+  const PeerDetector& peers = lane.breaker.peers();
+  const double phi = peer_phi(lane, now_);
+  return {.days = peers.days(now_),
+          .watching = lane.breaker.state() == BreakerState::closed && peers.watches(now_, phi),
+          .usual = peers.usual(now_, phi),
+          .m = peers.m()};
+}
+
 LaneView Switchboard::view(const std::string& segment) const {
   const auto found = lanes_.find(segment);
   if (found == lanes_.end()) {
@@ -194,6 +247,7 @@ LaneView Switchboard::view(const std::string& segment) const {
                 .m = lane.breaker.collapse().m(),
                 .l = lane.breaker.recovery().l,
                 .phi = lane.traffic.phi(now_),
+                .peers = view_peers(lane),
                 .hour = lane.counts,
                 .shown = lane.shown,
                 .clicked = lane.clicked};
@@ -219,7 +273,9 @@ Json Switchboard::to_json() const {
         {"traffic", lane.traffic.to_json()},
         {"hour", lane.hour},
         {"counts", Json::array({lane.counts.model.impressions, lane.counts.model.clicks,
-                                lane.counts.general.impressions, lane.counts.general.clicks})}};
+                                lane.counts.general.impressions, lane.counts.general.clicks})},
+        {"peer_counts", Json::array({lane.on_general.impressions, lane.on_general.clicks,
+                                     lane.peers.impressions, lane.peers.clicks})}};
   }
   Json clicks = Json::array();
   for (const Click& click : clicks_) {
@@ -282,6 +338,14 @@ Status Switchboard::read(const Json& json) {
     const Json& counts = row["counts"];
     lane.counts = {{counts[0].get<std::uint64_t>(), counts[1].get<std::uint64_t>()},
                    {counts[2].get<std::uint64_t>(), counts[3].get<std::uint64_t>()}};
+    // Of what was written before there were peers, nothing is missing.
+    if (const Json peers = row.value("peer_counts", Json::array({0, 0, 0, 0}));
+        numbers_of(peers, 4)) {
+      lane.on_general = {peers[0].get<std::uint64_t>(), peers[1].get<std::uint64_t>()};
+      lane.peers = {peers[2].get<std::uint64_t>(), peers[3].get<std::uint64_t>()};
+    } else {
+      return bad;
+    }
     lanes_.emplace(segment, std::move(lane));
   }
   return {};

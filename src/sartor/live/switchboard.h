@@ -27,6 +27,15 @@ struct SwitchboardOptions {
   Time latency_limit = 100'000;  // of a segment's model, for one list, in microseconds
   Time timeout = kSecond;        // longer than this is a failure
   Time attribution = 24 * kHour;
+  bool watch_peers = true;  // compare segments with the others, too (peers.h)
+};
+
+// What people see of the comparison of a segment with the others.
+struct PeerView {
+  std::size_t days = 0;   // known, of the kUsualDays that it takes
+  bool watching = false;  // they are all known, and steady enough
+  UsualRatio usual;
+  double m = 0;  // it is behind at kTripAt
 };
 
 // Who answers a request whose segment has a model of its own.
@@ -54,6 +63,7 @@ struct LaneView {
   double m = 0;                    // collapse is told at kTripAt
   double l = 0;                    // recovery at kRecoveredAt
   double phi = 1;
+  PeerView peers;
   PairedCounts hour;  // the one that runs
   // Since the process started.
   std::map<std::string, std::uint64_t> shown;    // by arm
@@ -115,7 +125,9 @@ class Switchboard {
     Breaker breaker;
     SegmentTraffic traffic;
     std::int64_t hour = 0;
-    PairedCounts counts;  // of that hour
+    PairedCounts counts;   // of that hour
+    ArmCounts on_general;  // likewise, as PeerCounts has them
+    ArmCounts peers;
     std::map<std::string, std::uint64_t> shown;
     std::map<std::string, std::uint64_t> clicked;
   };
@@ -134,9 +146,14 @@ class Switchboard {
   Time moment(Time now) { return now_ = std::max(now_, now); }
   Lane& lane_of(const std::string& segment);
   void roll(const std::string& segment, Lane& lane);
+  static void forget_hour(Lane& lane);
   void note(const std::string& segment, Lane& lane, const std::optional<BreakerChange>& change);
   bool adopt(const std::string& version);
   double holdback_of(const Lane& lane) const;
+  PeerHour end_peer_hour(Lane& lane, const ArmCounts& model, Time within);
+  double peer_phi(const Lane& lane, Time now) const;
+  PeerView view_peers(const Lane& lane) const;
+  void count_for_peers(const std::string& segment, Time listed, std::uint64_t ArmCounts::*what);
   void count_list(const Exposure& exposure);
   void count_click(const ExposureIndex::Tie& tie);
   void mark_clicks();

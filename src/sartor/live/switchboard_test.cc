@@ -209,6 +209,51 @@ TEST(Switchboard, CountsAClickOnceAndOnlyInItsArm) {
   EXPECT_EQ(board.view("loyal").shown.at("holdback"), 1u);
 }
 
+// The lists of general in one segment are the peers of every other; what general made because the
+// segment's own model failed is not.
+TEST(Switchboard, ListsOfGeneralArePeersOfOtherSegments) {
+  Switchboard board{SwitchboardOptions{}};
+  (void)board.choose("v1", "loyal", "ann", kMorning);
+  (void)board.choose("v1", "lapsed", "cid", kMorning);
+  std::uint64_t event = 0;
+  const auto show = [&](const char* segment, Arm arm, const char* route, Time time) {
+    Exposure exposure = a_list(0, "u", time, {"a"}, segment);
+    exposure.id = segment + std::to_string(time) + route;
+    exposure.arm = arm;
+    exposure.route = route;
+    board.show(exposure, time);
+    board.take({++event, click("u", "a", time, exposure.id)}, true);
+  };
+  show("loyal", Arm::model, "blended/2", kMorning + 1);
+  show("loyal", Arm::model, "general", kMorning + 2);  // the model failed
+  show("loyal", Arm::holdback, "general", kMorning + 3);
+  show("rest", Arm::none, "general", kMorning + 4);
+  show("rest", Arm::none, "general", kMorning + 5);
+  const Json state = board.to_json()["segments"];
+  EXPECT_EQ(state["loyal"]["peer_counts"], Json::array({1, 1, 2, 2}));
+  EXPECT_EQ(state["lapsed"]["peer_counts"], Json::array({0, 0, 3, 3}));
+  EXPECT_EQ(state["rest"]["peer_counts"], Json::array({2, 2, 0, 0})) << "not there before";
+  // The hour's end makes a day of it.
+  board.advance(kMorning + kHour);
+  const Json days = board.to_json()["segments"]["loyal"]["breaker"]["peers"]["days"];
+  EXPECT_EQ(days, Json::array({Json::array({20'000, 2, 2, 1, 1, 2, 2})}));
+  EXPECT_EQ(board.view("loyal").peers.days, 0u);
+  board.advance(kMorning + kDay);
+  EXPECT_EQ(board.view("loyal").peers.days, 1u);
+  EXPECT_FALSE(board.view("loyal").peers.watching);
+
+  const auto restored =
+      Switchboard::from_json(parse_json(json_text(board.to_json())), SwitchboardOptions{});
+  ASSERT_TRUE(restored) << restored.error().message;
+  EXPECT_EQ(restored->to_json(), board.to_json());
+  Json old = board.to_json();
+  for (const char* segment : {"loyal", "lapsed", "rest"}) {
+    old["segments"][segment].erase("peer_counts");
+    old["segments"][segment]["breaker"].erase("peers");
+  }
+  EXPECT_TRUE(Switchboard::from_json(old, SwitchboardOptions{})) << "of an earlier server";
+}
+
 TEST(Switchboard, HardRulesAndAnOperator) {
   Switchboard board({.latency_limit = 1000, .timeout = 10'000});
   Time now = kMorning;

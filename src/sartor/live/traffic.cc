@@ -36,15 +36,14 @@ void SegmentTraffic::clicked(Time now, std::uint64_t user) {
   day.squares += 2 * before + 1;
 }
 
-double SegmentTraffic::phi(Time now) const {
-  double clicks = 0;
-  double squares = 0;
+SegmentTraffic::Clusters SegmentTraffic::clusters(Time now) const {
+  Clusters sums;
   for (const Day& day : days_) {
     if (day.day <= day_of(now) - kDaysLookedAt) continue;
-    clicks += static_cast<double>(day.clicks);
-    squares += static_cast<double>(day.squares);
+    sums.clicks += static_cast<double>(day.clicks);
+    sums.squares += static_cast<double>(day.squares);
   }
-  return clicks > 0 ? std::max(1.0, squares / clicks) : 1.0;
+  return sums;
 }
 
 double SegmentTraffic::impressions_per_day(Time now) const {

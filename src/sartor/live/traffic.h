@@ -20,7 +20,14 @@ class SegmentTraffic {
   void clicked(Time now, std::uint64_t user);
 
   // overdispersion() of the user-days of the last seven days, today included.
-  double phi(Time now) const;
+  double phi(Time now) const { return clusters(now).phi(); }
+  // What it is made of, to be added up over segments.
+  struct Clusters {
+    double clicks = 0;
+    double squares = 0;  // of the clicks of each user on each day
+    double phi() const { return clicks > 0 && squares > clicks ? squares / clicks : 1.0; }
+  };
+  Clusters clusters(Time now) const;
   // Mean over the last seven whole days, as far as it has been used for so long; 0 on the first
   // day. The same all day.
   double impressions_per_day(Time now) const;

@@ -104,7 +104,11 @@ class Als final : public Model {
       return;
     }
     std::vector<float> scores(y.rows());
-    vector_kernels().dots(y.row(0), y.rows(), y.width(), x.data(), scores.data());
+    for (std::size_t row = 0; row < y.rows(); row += kRowsPerLook) {
+      if (query.is_late()) return;
+      const std::size_t n = std::min(kRowsPerLook, y.rows() - row);
+      vector_kernels().dots(y.row(row), n, y.width(), x.data(), scores.data() + row);
+    }
     parts_.kept.scatter(scores, out);
   }
 
@@ -125,6 +129,8 @@ class Als final : public Model {
   }
 
  private:
+  static constexpr std::size_t kRowsPerLook = 4096;  // at the clock
+
   Parts parts_;
   AlsConfig config_;
 };

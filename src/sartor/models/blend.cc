@@ -70,6 +70,7 @@ class Blend final : public Model {
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       const double weight = config_.parts[p].weight;
       if (weight == 0) continue;
+      if (query.is_late()) return;
       if (stranger) {
         parts_[p]->score(query, out);
         standardise(out, eligible_.span());

@@ -71,6 +71,7 @@ class Content final : public Model {
     const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = kPopularityShare * strangers[i];
     for (const std::uint32_t f : touched) {
+      if (query.is_late()) return;
       const float x = taste[f] * scale;
       for (std::size_t at = (*vectors_.posting_begin)[f]; at < (*vectors_.posting_begin)[f + 1];
            ++at) {

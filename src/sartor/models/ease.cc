@@ -50,6 +50,7 @@ class Ease final : public Model {
     std::vector<float> sum(n, 0.0f);
     std::size_t i = 0;
     for (; i + 4 <= x.size(); i += 4) {
+      if (query.is_late()) return;
       add_rows(std::span<const ProfileEntry, 4>(&x[i], 4), weights_.b.data(), sum);
     }
     for (; i < x.size(); ++i) {

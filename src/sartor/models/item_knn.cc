@@ -40,6 +40,7 @@ class ItemKnn final : public Model {
     std::fill(out.begin(), out.end(), 0.0f);
     for (const auto [item, x] :
          profile(query, catalogue(), config_.weight_power, config_.half_life_days)) {
+      if (query.is_late()) return;
       for (std::size_t at = neighbours_.begin[item]; at < neighbours_.begin[item + 1]; ++at) {
         out[neighbours_.item[at].index()] += x * neighbours_.similarity[at];
       }

@@ -41,7 +41,9 @@ class Model {
   // higher is better; out.size() is the catalogue's size at fitting. Needs no user: whoever has no
   // history gets the model's best guess for a stranger. What may be listed is decided by the
   // caller. Items of the history beyond the catalogue are ignored. Equal queries give equal bits,
-  // alone or in a batch.
+  // alone or in a batch. A query that becomes late may be given up, with anything in `out`: whoever
+  // sets a deadline asks afterwards. Models look at it about every millisecond, or as often as they
+  // can.
   virtual void score(const Query& query, std::span<float> out) const = 0;
 
   // Whether score() has something of this query to go by; if not, it gives its guess for a

@@ -18,8 +18,9 @@ class Popularity final : public Model {
 
   std::string_view family() const override { return PopularityConfig::kFamily; }
 
-  void score(const Query&, std::span<float> out) const override {
+  void score(const Query& query, std::span<float> out) const override {
     std::copy(scores_.begin(), scores_.end(), out.begin());
+    if (query.since != nullptr) query.since->bring_up_to_date(config_.half_life_days, out);
   }
 
   ModelPtr with_half_life(double days) const override {

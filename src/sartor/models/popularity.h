@@ -22,10 +22,11 @@ struct PopularityConfig {
 };
 
 // score = sum over the item's interactions of user weight * signal weight * 2^(-age / half-life),
-// ages as of the history's end: it stays as fitted, whatever a query's as_of. Untimed interactions
-// count only without decay, unless all are untimed: then there is none. with_half_life() is exact
-// to within an hour: interactions of one item in the same hour share their mean age, as in the fit.
-// advanced() is exact likewise; the weights of the fit's users do not hold for what came later.
+// ages as of the history's end: it stays as fitted, whatever a query's as_of, but for what the
+// query says was taken since. Untimed interactions count only without decay, unless all are
+// untimed: then there is none. with_half_life() is exact to within an hour: interactions of one
+// item in the same hour share their mean age, as in the fit. advanced() is exact likewise; the
+// weights of the fit's users do not hold for what came later.
 Result<ModelPtr> fit_popularity(const FitInput& input, const PopularityConfig& config,
                                 const Resources& resources);
 Result<ModelPtr> load_popularity(const TensorFile& file);

@@ -26,6 +26,7 @@ class ListMaker {
                     [&](const ModelPtr& part) { return part->knows(query); });
     std::fill(blend_.begin(), blend_.end(), 0.0f);
     for (std::size_t p = 0; p < of_.parts.size(); ++p) {
+      if (query.is_late()) break;
       if (anybody_knows) {
         standardised_scores(*of_.parts[p], query, of_.eligible.span(), scores_.row(p));
       } else {
@@ -133,6 +134,7 @@ class Reranker final : public Model {
     std::vector<double> scores(list.size());
     std::vector<float> features;
     for (std::size_t r = 0; r < list.size(); ++r) {
+      if (r % kRowsPerLook == 0 && query.is_late()) return;
       features.clear();
       maker.add_features(r, features);
       scores[r] = trees_.score(features);
@@ -183,6 +185,7 @@ class Reranker final : public Model {
 
  private:
   static constexpr float kHair = 1e-3f;
+  static constexpr std::size_t kRowsPerLook = 64;  // at the clock
 
   Shortlister shortlister_;
   Trees trees_;

@@ -47,6 +47,7 @@ struct ServeConfig {
   double holdback_most = 0.20;
   int latency_limit_ms = 100;
   int timeout_ms = 1000;
+  bool watch_peers = true;
   int exposure_days = 90;
   int retention_days = 30;
 
@@ -76,6 +77,8 @@ struct ServeConfig {
               "of a segment's model for one list; p95 over it for five minutes trips the breaker"},
         Field{"timeout_ms", &ServeConfig::timeout_ms, 1, 60000, Scale::fixed,
               "of a segment's model for one list; longer is a failure"},
+        Field{"watch_peers", &ServeConfig::watch_peers,
+              "compare segments with the others, too, where their ratio is steady"},
         Field{"exposure_days", &ServeConfig::exposure_days, 1, 36500, Scale::fixed,
               "how long the log of exposures is kept"},
         Field{"retention_days", &ServeConfig::retention_days, 0, 36500, Scale::fixed,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sartor/base/text.h"
 #include "sartor/store/folder.h"
@@ -31,13 +32,56 @@ Time time_of(fs::file_time_type stamp) {
   return std::chrono::duration_cast<std::chrono::microseconds>(system.time_since_epoch()).count();
 }
 
+// Folders of bundles with the times of their manifests, the latest first.
+std::vector<std::pair<fs::file_time_type, std::string>> versions_in(const std::string& bundles) {
+  std::vector<std::pair<fs::file_time_type, std::string>> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(bundles, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!is_version(name) || !entry.is_directory(error)) continue;
+    found.emplace_back(stamp_of(bundles + "/" + name), name);
+  }
+  std::sort(found.rbegin(), found.rend());
+  if (found.size() > kMostVersions) found.resize(kMostVersions);
+  return found;
+}
+
 Error nothing_to_do(const std::string& message) { return {ErrorCode::invalid_argument, message}; }
 
 }  // namespace
 
+Result<FirstBundle> open_first(const std::string& bundles) {
+  std::vector<std::string> versions;
+  for (const char* link : {"current", "previous"}) {
+    const auto target = read_link(bundles + "/" + link);
+    if (target) versions.push_back(fs::path(*target).filename().string());
+  }
+  for (const auto& [stamp, version] : versions_in(bundles)) versions.push_back(version);
+  FirstBundle first;
+  std::optional<Error> why;
+  std::set<std::string> tried;
+  for (const std::string& version : versions) {
+    if (!is_version(version) || !tried.insert(version).second) continue;
+    auto opened = Recommender::open(bundles + "/" + version);
+    if (opened) {
+      first.recommender = std::move(*opened);
+      return first;
+    }
+    if (!why) why = opened.error();
+    first.refused.push_back({version, opened.error().message});
+  }
+  if (why) return *why;
+  return Error{ErrorCode::not_found,
+               bundles + ": nothing is published here; `sartor run` does that"};
+}
+
 BundleShelf::BundleShelf(std::string bundles, std::shared_ptr<LiveBundle> live,
-                         SwapObserver observer)
-    : bundles_(std::move(bundles)), live_(std::move(live)), observer_(std::move(observer)) {}
+                         SwapObserver observer, const std::vector<RefusedVersion>& refused)
+    : bundles_(std::move(bundles)), live_(std::move(live)), observer_(std::move(observer)) {
+  for (const RefusedVersion& one : refused) {
+    refused_[one.version] = {one.reason, stamp_of(folder(one.version))};
+  }
+}
 
 BundleShelf::~BundleShelf() {
   {
@@ -198,20 +242,21 @@ ShelfVersion BundleShelf::describe(const std::string& version, const std::string
   return row;
 }
 
+std::optional<RefusedVersion> BundleShelf::passed_over() const {
+  const std::string wanted = linked("current");
+  if (wanted == serving()) return {};
+  const std::lock_guard lock(mutex_);
+  const auto refusal = refused_.find(wanted);
+  if (refusal == refused_.end()) return {};
+  return RefusedVersion{wanted, refusal->second.reason};
+}
+
 std::vector<ShelfVersion> BundleShelf::versions() const {
-  std::vector<std::pair<fs::file_time_type, std::string>> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(bundles_, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!is_version(name) || !entry.is_directory(error)) continue;
-    found.emplace_back(stamp_of(folder(name)), name);
-  }
-  std::sort(found.rbegin(), found.rend());
-  if (found.size() > kMostVersions) found.resize(kMostVersions);
   const std::string now = serving();
   const std::string previous = linked("previous");
   std::vector<ShelfVersion> rows;
-  for (const auto& [stamp, name] : found) rows.push_back(describe(name, now, previous));
+  for (const auto& [stamp, name] : versions_in(bundles_))
+    rows.push_back(describe(name, now, previous));
   return rows;
 }
 

@@ -36,11 +36,29 @@ using SwapObserver =
 
 inline constexpr std::size_t kMostVersions = 100;
 
+struct RefusedVersion {
+  std::string version;
+  std::string reason;
+};
+
+// What a server starts with.
+struct FirstBundle {
+  std::shared_ptr<Recommender> recommender;
+  std::vector<RefusedVersion> refused;  // what had to be passed over, in the order of the attempts
+};
+
+// Opens what `current` of the folder `bundles` leads to; if that cannot be served, what `previous`
+// leads to; if that cannot either, the latest version that can. Fails with `not_found` if nothing
+// is published, and as Recommender::open does for `current` if nothing can be served.
+Result<FirstBundle> open_first(const std::string& bundles);
+
 // Safe to use from several threads, and beside runs that publish.
 class BundleShelf {
  public:
   // `bundles` is the folder; `live` serves one of it.
-  BundleShelf(std::string bundles, std::shared_ptr<LiveBundle> live, SwapObserver observer = {});
+  // `refused` are not tried again before their manifests change.
+  BundleShelf(std::string bundles, std::shared_ptr<LiveBundle> live, SwapObserver observer = {},
+              const std::vector<RefusedVersion>& refused = {});
   ~BundleShelf();  // ends watching
 
   // From here on a thread looks at `current` every `interval` (never, if it is 0) and at each
@@ -65,6 +83,9 @@ class BundleShelf {
   // a bundle that was refused, it is led back to the one that serves. Fails with `invalid_argument`
   // if there is nothing to go back to.
   Result<SwapReport> roll_back();
+
+  // What `current` leads to, where another bundle serves because that one was refused.
+  std::optional<RefusedVersion> passed_over() const;
 
   // The latest kMostVersions, the latest first.
   std::vector<ShelfVersion> versions() const;

@@ -183,5 +183,60 @@ TEST_F(Shelf, WatchesAndHearsNudges) {
   EXPECT_EQ(wait_for("a"), "a");
 }
 
+// What a server would start with: the version, and what it passed over.
+std::string first_of(const std::string& bundles) {
+  const auto first = open_first(bundles);
+  if (!first) return first.error().message;
+  std::string words = first->recommender->info().model_version;
+  for (const RefusedVersion& one : first->refused) words += " not " + one.version;
+  return words;
+}
+
+TEST_F(Shelf, AServerStartsWithTheBestBundleThatIsWhole) {
+  add("b");
+  add("c");
+  ASSERT_TRUE(switch_current(bundles_, "c"));
+  ASSERT_TRUE(switch_link(bundles_ + "/previous", "a"));
+  EXPECT_EQ(first_of(bundles_), "c");
+  damage("c");
+  EXPECT_EQ(first_of(bundles_), "a not c") << "what served before, not the latest";
+  damage("a");
+  EXPECT_EQ(first_of(bundles_), "b not c not a");
+  fs::remove_all(bundles_ + "/c");
+  EXPECT_THAT(first_of(bundles_), testing::StartsWith("b not c")) << "the link leads nowhere";
+  damage("b");
+  const auto none = open_first(bundles_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(open_first(bundles_ + "/nothing").error().code, ErrorCode::not_found);
+  add("c");
+  damage("c");
+  EXPECT_EQ(open_first(bundles_).error().code, ErrorCode::bad_data);
+}
+
+TEST_F(Shelf, WhatWasPassedOverIsRefusedUntilItIsMended) {
+  add("b");
+  ASSERT_TRUE(switch_link(bundles_ + "/previous", "a"));
+  ASSERT_TRUE(switch_current(bundles_, "b"));
+  EXPECT_FALSE(shelf_->passed_over()) << "not tried yet";
+  damage("b");
+  auto first = open_first(bundles_);
+  ASSERT_TRUE(first) << first.error().message;
+  live_ = std::make_shared<LiveBundle>(first->recommender);
+  int told = 0;
+  shelf_ = std::make_unique<BundleShelf>(
+      bundles_, live_, [&](const std::string&, const Result<SwapReport>&) { ++told; },
+      first->refused);
+  ASSERT_TRUE(shelf_->passed_over());
+  EXPECT_EQ(shelf_->passed_over()->version, "b");
+  EXPECT_THAT(shelf_->passed_over()->reason, HasSubstr("report.html"));
+  EXPECT_THAT(states(), ElementsAre("a serving", "b refused"));
+  EXPECT_TRUE(shelf_->follow());
+  EXPECT_EQ(told, 0) << "it is not tried again";
+  add("b");
+  EXPECT_TRUE(shelf_->follow());
+  EXPECT_EQ(serving(), "b");
+  EXPECT_FALSE(shelf_->passed_over());
+}
+
 }  // namespace
 }  // namespace sartor
