@@ -46,6 +46,12 @@ check "'/v1/recommendations' in j['paths']"
 run 0 get "/v1/recommendations?k=0" 422
 check "j['status'] == 422 and bool(j['type'])"
 run 0 get "/v1/nothing" 404
+# The examples and the client, against the same server.
+run 0 bash "$source_dir/examples/curl.sh" "$url" 12352 85123A
+has '"duplicates":0'
+has '"segment":'
+has '# TYPE'
+run 0 python3 "$source_dir/clients/python/test_client.py" "$url" 14096 85123A
 kill -TERM $server
 wait $server || fail "the server did not stop in peace"
 [ -s breakers.json ] || fail "the state of the breakers was not kept"
