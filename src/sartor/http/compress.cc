@@ -12,8 +12,7 @@
 namespace sartor {
 namespace {
 
-// Measured on lists of 100 items: level 1 leaves a sixth in half the time that level 6 takes for a
-// seventh.
+// The fastest: an answer waits for it, and lists repeat themselves enough for any level.
 constexpr int kLevel = 1;
 constexpr int kGzipWindow = 15 + 16;  // the largest window, with gzip's header and checksum
 

@@ -428,7 +428,6 @@ class Run {
     const Json shown = run_details(details);
     SARTOR_TRY(write_file(run_folder() + "/details.json", json_text(shown, 2) + "\n"));
     SARTOR_TRY(write_file(report_path_, render_report(full, shown)));
-    SARTOR_TRY(remove_old_folders(input.bundles, config_.serve.retention_days));
     return cache_->keep("run", whole_key_, full);
   }
 
