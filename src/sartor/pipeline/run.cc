@@ -196,6 +196,7 @@ class Run {
                        .add(json_text(config_node(config_.features)))
                        .add(json_text(config_node(config_.segments)))
                        .add(std::int64_t(config_.gate.users == "disjoint"))
+                       .add(std::int64_t(config_.tuning.seasons))
                        .add(std::int64_t(config_.tuning.seed))
                        .text();
     const std::string tensors = cache_->beside("segment", segment_key_, "safetensors");
@@ -313,6 +314,7 @@ class Run {
                                    .cases_by_segment(confirm.cases)) {
         provable.push_back(cases.size() >= static_cast<std::size_t>(config_.gate.min_users));
       }
+      if (segments_->segmentations[i].unasked) provable.back() = false;  // of `everyone else`
       tried_[i].usefulness = tried_[i].validate_gain(provable);
       if (tried_[i].usefulness > tried_[chosen_].usefulness) chosen_ = i;
     }

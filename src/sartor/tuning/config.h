@@ -32,6 +32,7 @@ struct TuningConfig {
   std::vector<double> strengths = {1.0, 4.0};
   int candidates = 100;
   int keep_variants = 2;
+  bool seasons = true;
   std::uint64_t seed = 1;
 
   static constexpr auto fields() {
@@ -57,6 +58,9 @@ struct TuningConfig {
               "items of each component that a search looks at"},
         Field{"keep_variants", &TuningConfig::keep_variants, 1, 1000, Scale::fixed,
               "of each component, after the last window before validate was looked at with all"},
+        Field{"seasons", &TuningConfig::seasons,
+              "where the log spans 330 days, a segmentation by season_taste competes with those of "
+              "[[segments]]"},
         Field{"seed", &TuningConfig::seed, 0, 9e15, Scale::fixed, "of every random choice"});
   }
 };
