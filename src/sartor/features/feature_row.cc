@@ -10,15 +10,17 @@ namespace {
 
 constexpr double kMissingNumber = std::numeric_limits<double>::quiet_NaN();
 
-// A code of season_words().
+double share(double part, double whole) { return whole > 0 ? part / whole : kMissingNumber; }
+
+constexpr double kLeastTaste = 0.15;  // share of the positives that makes a taste
+constexpr double kFewestOfTaste = 2;
+
+}  // namespace
+
 std::uint32_t season_of(int month) {
   constexpr std::array<std::uint32_t, 12> by_month = {3, 3, 1, 1, 1, 2, 2, 2, 0, 0, 0, 3};
   return by_month[static_cast<std::size_t>(month - 1)];
 }
-
-double share(double part, double whole) { return whole > 0 ? part / whole : kMissingNumber; }
-
-}  // namespace
 
 const std::vector<std::string>& season_words() {
   static const std::vector<std::string> words = {"autumn", "spring", "summer", "winter"};
@@ -58,9 +60,13 @@ double Tally::entropy_bits() {
   return entropy + 0.0;  // no -0
 }
 
-RowMaker::RowMaker(const FeatureSpace& space, const CtrRates& rates, const Events& events,
-                   Time as_of)
-    : space_(space), events_(events), as_of_(as_of), clicks_(events, space, rates) {
+RowMaker::RowMaker(const FeatureSpace& space, const CtrRates& rates,
+                   const std::vector<std::uint32_t>& item_season, const Events& events, Time as_of)
+    : space_(space),
+      item_season_(item_season),
+      events_(events),
+      as_of_(as_of),
+      clicks_(events, space, rates) {
   for (const Column& column : events.context) {
     if (column.name == space.config.device && column.is_text) device_ = &column;
   }
@@ -78,6 +84,7 @@ Row RowMaker::make(Rows rows) {
   row.code.fill(Column::kMissing);
   count(past, row);
   categories(past, row);
+  season_taste(past, row);
   recency(timed, row);
   clock(timed, row);
   find_sessions(timed);
@@ -125,6 +132,24 @@ void RowMaker::categories(Rows past, Row& row) {
   }
   row.code[kFavouriteCategory] = tally_.mode();
   row.number[kCategoryEntropy] = tally_.entropy_bits();
+}
+
+void RowMaker::season_taste(Rows past, Row& row) const {
+  std::array<double, 4> of_season{};
+  double positives = 0;
+  for (const std::uint32_t e : past) {
+    if (events_.weight[e] <= 0) continue;
+    ++positives;
+    const std::size_t item = events_.item[e].index();
+    const std::uint32_t season = item < item_season_.size() ? item_season_[item] : Column::kMissing;
+    if (season != Column::kMissing) ++of_season[season];
+  }
+  if (positives == 0) return;
+  const auto most = std::max_element(of_season.begin(), of_season.end());
+  if (*most >= kFewestOfTaste && *most >= kLeastTaste * positives)
+    row.code[kSeasonTaste] = static_cast<std::uint32_t>(most - of_season.begin());
+  row.number[kSeasonalShare] =
+      (of_season[0] + of_season[1] + of_season[2] + of_season[3]) / positives;
 }
 
 void RowMaker::recency(Rows timed, Row& row) const {

@@ -38,11 +38,20 @@ enum FeatureIndex : std::size_t {
   kFavouriteDevice,
   kSeason,
   kSeasonShare,
+  kSeasonTaste,
+  kSeasonalShare,
   kFeatures
 };
 
 // The words of `season`, sorted by bytes as a column's are.
 const std::vector<std::string>& season_words();
+// A code of season_words(), of a month from 1.
+std::uint32_t season_of(int month);
+
+// Each item's season as a code of season_words(), Column::kMissing where it sells all the year: see
+// item_seasons.cc. From positives before `as_of` alone.
+std::vector<std::uint32_t> fit_item_seasons(const Events& events, std::size_t items,
+                                            double utc_offset_hours, Time as_of);
 
 // The features of one user; texts are codes.
 struct Row {
@@ -94,7 +103,8 @@ class Clicks {
 // Computes rows one after the other; one per thread, for it keeps scratch space.
 class RowMaker {
  public:
-  RowMaker(const FeatureSpace& space, const CtrRates& rates, const Events& events, Time as_of);
+  RowMaker(const FeatureSpace& space, const CtrRates& rates,
+           const std::vector<std::uint32_t>& item_season, const Events& events, Time as_of);
 
   // `rows` of the events are one user's, oldest first; those at or after as_of are not looked at.
   Row make(std::span<const std::uint32_t> rows);
@@ -103,6 +113,7 @@ class RowMaker {
   using Rows = std::span<const std::uint32_t>;
   void count(Rows past, Row& row);
   void categories(Rows past, Row& row);
+  void season_taste(Rows past, Row& row) const;
   void recency(Rows timed, Row& row) const;
   void clock(Rows timed, Row& row) const;
   void find_sessions(Rows timed);
@@ -115,6 +126,7 @@ class RowMaker {
   };
 
   const FeatureSpace& space_;
+  const std::vector<std::uint32_t>& item_season_;
   const Events& events_;
   Time as_of_;
   Clicks clicks_;

@@ -104,13 +104,15 @@ struct FeatureSpace {
   std::vector<std::string> types;            // of Events::type
   std::vector<std::string> categories;       // words of `category`
   std::vector<std::uint32_t> item_category;  // per item; empty: items have no category
+  std::vector<std::uint32_t> item_season;    // per item, a season; Column::kMissing: all the year
   std::vector<Column> context;               // name, kind and words; no rows
   std::vector<Column> attributes;            // of users: name, kind and words; no rows
   CtrRates ctr;
 };
 
-// `normalise_ctr` is that of [clean]: "", "user" or a context key; its rates are those of the
-// events before `as_of`. Fails with `config` if a setting is none of the known words.
+// `normalise_ctr` is that of [clean]: "", "user" or a context key; its rates, and the items'
+// seasons, are those of the events before `as_of`. Fails with `config` if a setting is none of the
+// known words.
 Result<FeatureSpace> feature_space(const Dataset& data, const FeatureConfig& config,
                                    const std::string& normalise_ctr = "",
                                    Time as_of = std::numeric_limits<Time>::max());
@@ -119,8 +121,9 @@ Result<FeatureSpace> load_feature_space(const TensorFile& in);
 
 // One row per user of the vocabulary, from events before `as_of` alone. Columns: the built-in
 // features; `context.<key>`, the last known value; the attributes of [[users]], under their own
-// name, or as `user.<name>` where a built-in feature has it. The rates of `space.ctr` are taken
-// anew as of the moment. Linear in the events; the same bits at any thread count.
+// name, or as `user.<name>` where a built-in feature has it. The rates of `space.ctr` and the
+// items' seasons are taken anew as of the moment. Linear in the events; the same bits at any thread
+// count.
 Table user_features(const Dataset& data, const EventsByUser& by_user, const FeatureSpace& space,
                     Time as_of, const Resources& resources);
 // The same, making index and space by itself.

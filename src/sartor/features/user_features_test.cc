@@ -181,7 +181,7 @@ TEST(UserFeatures, OfOneUserAreTheSameAsInTheTable) {
   const Dataset data = shop(events);
   for (const char* sessions : {"gap", "groups"}) {
     const FeatureConfig config{.sessions = sessions};
-    const FeatureSpace space = feature_space(data, config).value();
+    const FeatureSpace space = feature_space(data, config, "", kAsOf).value();
     const EventsByUser by_user = events_by_user(data);
     const Table table = user_features(data, by_user, space, kAsOf, {.threads = 2});
     for (std::uint32_t u = 0; u < 3; ++u) {
@@ -252,6 +252,54 @@ TEST(UserFeatures, CtrIsComparedWithTheScenarioOnRequest) {
   EXPECT_NEAR(number(own, "ctr", 0), 0.65 / 51, 0.002);
   EXPECT_THAT(feature_space(data, config, "devices").error().message,
               HasSubstr("did you mean 'device'"));
+}
+
+// Cups sell in winter, mats in summer, jugs all the year; ann buys cups, bob mats, cid jugs.
+std::vector<Event> year_of_seasons() {
+  std::vector<Event> events;
+  const Time from = at("2010-09-01");
+  for (int day = 0; day < 360; ++day) {
+    const Time time = from + day * kDay;
+    const bool winter = day >= 91 && day < 181, summer = day >= 273;
+    if (winter || day % 40 == 0) events.push_back({0, 0, time, 2, 1, kNoDwell, kNo, 1, kNo});
+    if (summer || day % 40 == 1) events.push_back({1, 2, time, 2, 1, kNoDwell, kNo, 1, kNo});
+    events.push_back({2, 1, time, 2, 1, kNoDwell, kNo, 1, kNo});
+  }
+  return events;
+}
+
+TEST(UserFeatures, SeasonTasteIsThatOfTheItemsWheneverTheyAreBought) {
+  const Dataset data = shop(year_of_seasons());
+  const Time end = at("2011-08-28");
+  const EventsByUser by_user = events_by_user(data);
+  const FeatureSpace space = feature_space(data, {}, "", end).value();
+  const Table table = user_features(data, by_user, space, end, {});
+  EXPECT_EQ(word(table, "season_taste", 0), "winter");
+  EXPECT_EQ(word(table, "season_taste", 1), "summer");
+  EXPECT_EQ(word(table, "season_taste", 2), "missing");
+  EXPECT_EQ(number(table, "seasonal_share", 0), 1);
+  EXPECT_EQ(number(table, "seasonal_share", 2), 0);
+  // One visitor, after saving: who took two cups in summer likes winter's items.
+  TensorFile file;
+  ASSERT_TRUE(save_feature_space(space, file));
+  const FeatureSpace loaded = load_feature_space(file).value();
+  std::vector<Event> few = {{0, 0, end - kDay, 2, 1, kNoDwell, kNo, 1, kNo},
+                            {0, 0, end - kDay, 2, 1, kNoDwell, kNo, 1, kNo},
+                            {0, 1, end - kDay, 2, 1, kNoDwell, kNo, 1, kNo}};
+  const Dataset visit = shop(few);
+  const EventsByUser own = events_by_user(visit);
+  const Table one = user_features_of({&visit.events, own.of({0})}, {}, loaded, end);
+  EXPECT_EQ(word(one, "season_taste", 0), "winter");
+  EXPECT_EQ(word(one, "season", 0), "summer");
+  EXPECT_NEAR(number(one, "seasonal_share", 0), 2.0 / 3, 1e-12);
+  // In May the summer has not been yet: mats are nobody's season, and cups are known.
+  const Table may = user_features(data, by_user, space, at("2011-06-01"), {});
+  EXPECT_EQ(word(may, "season_taste", 0), "winter");
+  EXPECT_EQ(word(may, "season_taste", 1), "missing");
+  // After half a year nothing is known of seasons.
+  const Table early = user_features(data, by_user, space, at("2011-03-01"), {});
+  EXPECT_EQ(word(early, "season_taste", 0), "missing");
+  EXPECT_EQ(number(early, "seasonal_share", 0), 0);
 }
 
 TEST(UserFeatures, AreInTheDocument) {

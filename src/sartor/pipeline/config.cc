@@ -5,6 +5,7 @@
 
 #include "sartor/base/fields_json.h"
 #include "sartor/evaluation/metrics.h"
+#include "sartor/pipeline/segment_step.h"
 
 namespace sartor {
 namespace {
@@ -87,6 +88,10 @@ Status check_segments(const Config& config) {
     if (!names.insert(name).second)
       return config_error(fmt::format("segments[{}].name: '{}' is taken", i, name));
     for (const auto& rule : config.segments[i].rules) segments.insert(rule.name);
+  }
+  const SegmentationConfig seasons = season_segmentation();
+  if (config.tuning.seasons) {
+    for (const RuleConfig& rule : seasons.rules) segments.insert(rule.name);
   }
   const auto check_name = [&](const std::string& key, const std::string& segment) -> Status {
     const std::size_t dash = segment.rfind('-');

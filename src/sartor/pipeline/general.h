@@ -31,7 +31,8 @@ struct GeneralTuning {
   BlendRecipe recipe;
   FoldPoints points;
   std::vector<FoldPoints> first;  // the next best of each fold: what segments may begin with, too
-  std::vector<TrialSeries> searches;  // of the blend, "refined", and "earlier": fits on everything
+  std::vector<TrialSeries>
+      searches;  // of the blend first, "earlier", "refined": fits on everything
   std::map<std::string, double> metrics;  // held-out means on validate
   std::vector<GeneralCandidate> tried;
   std::vector<GeneralCandidate> left_out;  // the blend without each of its slots

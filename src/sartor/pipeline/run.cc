@@ -222,6 +222,7 @@ class Run {
                        .add(json_text(config_node(config_.features)))
                        .add(json_text(config_node(config_.segments)))
                        .add(std::int64_t(config_.gate.users == "disjoint"))
+                       .add(std::int64_t(config_.tuning.seasons))
                        .add(std::int64_t(config_.tuning.seed))
                        .text();
     const std::string tensors = cache_->beside("segment", segment_key_, "safetensors");
@@ -273,8 +274,7 @@ class Run {
     std::vector<const PartitionRecipe*> recipes;
     for (const PartitionRecipe& recipe : tried_) recipes.push_back(&recipe);
     if (control_) recipes.push_back(&*control_);
-    const auto under_way = log_ ? log_->studies() : std::vector<Study>();
-    return trial_journal(general_ ? *general_ : GeneralTuning{}, recipes, under_way,
+    return trial_journal(general_ ? *general_ : GeneralTuning{}, recipes, under_way_,
                          general_ ? general_->plan : unfinished_plan_);
   }
 
@@ -284,15 +284,18 @@ class Run {
                         const std::function<Result<Json>()>& work) {
     const std::string path = cache_->beside(step, key, "trials");
     const auto logged = [&]() -> Result<Json> {
-      SARTOR_ASSIGN(log_, TrialLog::open(path));
-      tuner.log_to(log_.get());
+      SARTOR_ASSIGN(const auto log, TrialLog::open(path));
+      tuner.log_to(log.get());
       auto result = work();
       tuner.log_to(nullptr);
-      if (!result) unfinished_plan_ = tuner.plan();
+      if (result) return result;
+      unfinished_plan_ = tuner.plan();
+      under_way_ = log->studies();
+      std::erase_if(under_way_,
+                    [&](const Study& one) { return one.key.plan != tuner.plan_name(); });
       return result;
     };
     SARTOR_ASSIGN(Json result, cached(step, key, logged));
-    log_.reset();
     std::error_code ignored;
     fs::remove(path, ignored);
     return result;
@@ -337,6 +340,7 @@ class Run {
                                    .cases_by_segment(confirm.cases)) {
         provable.push_back(cases.size() >= static_cast<std::size_t>(config_.gate.min_users));
       }
+      if (segments_->segmentations[i].unasked) provable.back() = false;  // of `everyone else`
       tried_[i].usefulness = tried_[i].validate_gain(provable);
       if (tried_[i].usefulness > tried_[chosen_].usefulness) chosen_ = i;
     }
@@ -507,8 +511,8 @@ class Run {
   std::size_t chosen_ = 0;
   PartitionInTime control_partition_;
   std::optional<PartitionRecipe> control_;
-  std::unique_ptr<TrialLog> log_;  // of the search that is under way
-  VariantPlan unfinished_plan_;    // of general's, where it was stopped
+  std::vector<Study> under_way_;  // where a search was stopped
+  VariantPlan unfinished_plan_;   // likewise, of general's
   std::optional<Backtest> backtest_;
   std::optional<Verdict> verdict_;
   Published published_;

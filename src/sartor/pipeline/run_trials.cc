@@ -33,8 +33,8 @@ std::string trial_journal(const GeneralTuning& general,
   for (const PartitionRecipe* recipe : recipes) {
     for (const SegmentRecipe& segment : recipe->segments) {
       for (const TrialSeries& series : segment.searches)
-        add_series({recipe->name, segment.segment, series.adaptation, series.strength, -1}, series,
-                   studies);
+        add_series({recipe->name, segment.segment, series.adaptation, series.strength, -1, ""},
+                   series, studies);
     }
   }
   for (const Study& study : under_way) {

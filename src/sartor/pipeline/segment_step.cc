@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "sartor/segments/profile.h"
 #include "sartor/segments/stability.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMapUsers = 1500;
 constexpr int kStabilityDraws = 5;
+constexpr double kDaysForSeasons = 330;
 
 // Users with an event before the moment.
 std::vector<std::uint32_t> known_users(const Project& project, Origin origin) {
@@ -62,17 +64,54 @@ double moved_share(const Cases& cases, const std::vector<std::uint32_t>& before,
   return users.empty() ? 0 : static_cast<double>(moved) / static_cast<double>(users.size());
 }
 
-std::vector<SegmentationConfig> configured(const Config& config) {
-  if (!config.segments.empty()) return config.segments;
-  return {SegmentationConfig{.name = "everyone"}};  // one segment, `everyone else`
+// Whether any name of `made` is that of a configured segmentation or rule.
+bool has_taken_names(const SegmentationConfig& made, const Config& config) {
+  std::set<std::string> taken;
+  for (const SegmentationConfig& one : config.segments) {
+    taken.insert(one.name);
+    for (const RuleConfig& rule : one.rules) taken.insert(rule.name);
+  }
+  return taken.contains(made.name) ||
+         std::any_of(made.rules.begin(), made.rules.end(),
+                     [&](const RuleConfig& rule) { return taken.contains(rule.name); });
+}
+
+// From the first timed event before validate to the end of test.
+double days_of_log(const Project& project) {
+  const Events& events = project.data().events;
+  Time first = project.at(Origin::validate).history.as_of();
+  for (const Time time : events.time) {
+    if (time != kUntimed && time < first) first = time;
+  }
+  return days_between(first, project.at(Origin::everything).history.as_of());
+}
+
+std::vector<SegmentationConfig> wanted_segmentations(const Project& project, const Config& config) {
+  std::vector<SegmentationConfig> wanted = config.segments;
+  if (wanted.empty()) wanted.push_back({.name = "everyone"});  // one segment, `everyone else`
+  const SegmentationConfig seasons = season_segmentation();
+  if (config.tuning.seasons && days_of_log(project) >= kDaysForSeasons &&
+      !has_taken_names(seasons, config)) {
+    wanted.push_back(seasons);
+  }
+  return wanted;
 }
 
 }  // namespace
 
+SegmentationConfig season_segmentation() {
+  SegmentationConfig seasons{.name = "seasons"};
+  for (const char* season : {"winter", "spring", "summer", "autumn"}) {
+    seasons.rules.push_back(
+        {fmt::format("{} shoppers", season), fmt::format("season_taste = '{}'", season)});
+  }
+  return seasons;
+}
+
 Result<SegmentStep> segment_users(const Project& project, const Config& config,
                                   const Resources& listened) {
   SegmentStep step;
-  const auto configs = configured(config);
+  const auto configs = wanted_segmentations(project, config);
   const Resources resources = listened.quietly();
   listened.begin_step("finding segments", configs.size());
   const auto wanting =
@@ -118,6 +157,9 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
     fitted.map = map_json(map_users(features[0], known, kMapUsers), now, made.names());
     fitted.moved_share = moved_share(project.at(Origin::confirm).cases, fitted.partition.of_user[1],
                                      fitted.partition.of_user[2]);
+    fitted.unasked = std::none_of(config.segments.begin(), config.segments.end(),
+                                  [&](const auto& asked) { return asked.name == one.name; }) &&
+                     one.name == season_segmentation().name;
     step.segmentations.push_back(std::move(fitted));
     listened.advance();
   }
@@ -140,6 +182,7 @@ Result<Json> save_segment_step(const SegmentStep& step, const std::string& path)
                     {"profiles", fitted.profiles},
                     {"stability", fitted.stability},
                     {"map", fitted.map},
+                    {"unasked", fitted.unasked},
                     {"moved_share", fitted.moved_share},
                     {"warnings", fitted.warnings}});
   }
@@ -160,6 +203,7 @@ Result<SegmentStep> load_segment_step(const Json& json, const std::string& path)
         .profiles = one.at("profiles"),
         .stability = one.at("stability"),
         .map = one.at("map"),
+        .unasked = one.at("unasked"),
         .moved_share = one.at("moved_share"),
         .warnings = one.at("warnings").get<std::vector<std::string>>()};
     for (std::size_t o = 0; o < 4; ++o) {

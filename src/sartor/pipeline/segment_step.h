@@ -1,5 +1,5 @@
-// The `segment` step: every configured segmentation, fitted on train, assigned as of each origin,
-// and judged.
+// The `segment` step: every configured segmentation and the one by seasons, fitted on train,
+// assigned as of each origin, and judged.
 #pragma once
 
 #include <optional>
@@ -21,6 +21,7 @@ struct FittedSegmentation {
   std::string profiles;       // JSON: [{"segment","users","share","sentence","contrasts"}]
   std::string stability;      // JSON: {"ari","jaccard"}; "null" for rules
   std::string map;            // JSON: {"points","explained"}
+  bool unasked = false;       // seasons, which nobody configured: only shoppers of a season count
   double moved_share = 0;     // of confirm's cases that are in another segment at the window's end
   std::vector<std::string> warnings;
 };
@@ -29,6 +30,9 @@ struct SegmentStep {
   std::vector<FittedSegmentation> segmentations;
   std::optional<Embedding> embedding;  // if any segmentation asks for it
 };
+
+// By the season whose items users take: "winter shoppers", …
+SegmentationConfig season_segmentation();
 
 Result<SegmentStep> segment_users(const Project& project, const Config& config,
                                   const Resources& resources);

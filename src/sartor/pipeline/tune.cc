@@ -137,6 +137,7 @@ Status Tuner::make_pool() {
 BlendSearchOptions Tuner::search_options(std::size_t trials, double reach, StudyKey study) const {
   // Each study has random numbers of its own, whatever is searched before it.
   const std::string name = study.segmentation + "/" + study.segment + "/" + study.adaptation;
+  study.plan = plan_name_;
   return {.metric = metric_,
           .trials = trials,
           .reach = reach,
@@ -179,7 +180,7 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
                     .fold = searched.view.fold,
                     .general = &general.points,
                     .first = general.first,
-                    .search = search_options(trials, 2, {partition.name, name, "", 0, -1}),
+                    .search = search_options(trials, 2, {partition.name, name, "", 0, -1, ""}),
                     .blended = may("blended")};
   std::vector<std::string> families;
   for (const Slot& slot : plan_.slots)
@@ -201,6 +202,7 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
     plan_ = general.plan;
     if (general.has_rerank()) use_rerank(general);
   }
+  plan_name_.clear();  // there is one plan, and the log is of this partition
   SARTOR_TRY(make_pool());
   const auto by_segment = partition.cases_by_segment(project_.at(Origin::validate).cases);
   const auto in_pool = partition.cases_by_segment(searched_.cases);

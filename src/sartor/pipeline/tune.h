@@ -34,8 +34,9 @@ class Tuner {
   // Where the searches from here on keep their trials, and find those of a run that was stopped;
   // null: nowhere. Borrowed.
   void log_to(TrialLog* log) { log_ = log; }
-  // What searches choose from at the moment.
+  // What searches choose from at the moment, and its name in their studies' keys.
   const VariantPlan& plan() const { return plan_; }
+  const std::string& plan_name() const { return plan_name_; }
 
   // A component that cannot be fitted to the data (`invalid_argument`), or whose scores are not
   // finite, is left out of everything, with the reason; other failures are handed on. Fails with
@@ -56,6 +57,8 @@ class Tuner {
   // worth a search, and its blend is the one that draws up the re-ranker's list.
   Result<std::vector<ScorePool>> earlier_pools(GeneralTuning& tuning);
   Result<BlendPoint> screen(ScorePool& pool);
+  // A blend for the windows before validate alone: where every fold's search starts.
+  Result<BlendPoint> fit_earlier(std::span<const PoolCase> cases, GeneralTuning& tuning);
   bool may_rerank(GeneralTuning& tuning) const;
   Status fit_trees(GeneralTuning& tuning);
   // Family "rerank" is this from here on.
@@ -103,6 +106,7 @@ class Tuner {
   VariantFitter fitter_;
   std::optional<ScorePool> pool_;  // of searched_
   TrialLog* log_ = nullptr;
+  std::string plan_name_;  // of the plan that the general search began with; "" of segments'
 };
 
 }  // namespace sartor

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sartor/base/checksum.h"
+#include "sartor/base/fields_json.h"
 #include "sartor/pipeline/tune.h"
 #include "sartor/stats/paired.h"
 #include "sartor/tuning/screen.h"
@@ -43,6 +45,10 @@ FoldPoints without(FoldPoints points, std::size_t s) {
 std::string mixture_name(double rerank_share) {
   return rerank_share == 1 ? "rerank"
                            : fmt::format("{} rerank + {} blend", rerank_share, 1 - rerank_share);
+}
+
+std::size_t trials_of_general(const Config& config) {
+  return static_cast<std::size_t>(std::max(1, config.tuning.trials / 2));
 }
 
 bool wants(const Config& config, const std::string& family) {
@@ -216,10 +222,23 @@ Result<GeneralTuning> Tuner::general() {
   return Error{ErrorCode::bad_data, "no component of the general model could be fitted:" + why};
 }
 
+Result<BlendPoint> Tuner::fit_earlier(std::span<const PoolCase> cases, GeneralTuning& tuning) {
+  const BlendSearchOptions search =
+      search_options(trials_of_general(config_), 4, {.adaptation = "earlier"});
+  resources_.begin_step("fitting a blend to earlier windows", search.trials);
+  SARTOR_ASSIGN(BlendSearchResult found,
+                search_blend(cases, plan_.slots, first_point(cases, plan_.slots, metric_), search,
+                             resources_));
+  tuning.searches.push_back({"earlier", 0, std::move(found.trials)});
+  return std::move(found.point);
+}
+
 Result<GeneralTuning> Tuner::general_of_plan() {
   GeneralTuning tuning;
-  const auto trials = static_cast<std::size_t>(std::max(1, config_.tuning.trials / 2));
-  const BlendSearchOptions search = search_options(trials, 4, {.adaptation = "general"});
+  // Whatever is left out changes the plan: trials of one plan are none of another.
+  plan_name_ = Fingerprint().add(json_text(config_json(plan_))).text();
+  const BlendSearchOptions search =
+      search_options(trials_of_general(config_), 4, {.adaptation = "general"});
 
   // What is fitted before validate: where the search starts, and the re-ranker.
   SARTOR_ASSIGN(const std::vector<ScorePool> before, earlier_pools(tuning));
@@ -227,17 +246,12 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   std::vector<PoolCase> always;
   for (const ScorePool& pool : before) add_cases(pool, always);
   FoldPoints starts;
-  std::vector<BlendTrial> earlier;  // trials
   if (always.empty()) {
     tuning.without_rerank = "the log is too short for windows before validate";
     if (wants(config_, "rerank")) leave_out("rerank", tuning.without_rerank);
   } else {
-    resources_.begin_step("fitting a blend to earlier windows", search.trials);
-    SARTOR_ASSIGN(BlendSearchResult first,
-                  search_blend(always, slots, first_point(always, slots, metric_),
-                               search_options(trials, 4, {.adaptation = "earlier"}), resources_));
-    starts.fill(first.point);
-    earlier = std::move(first.trials);
+    SARTOR_ASSIGN(const BlendPoint first, fit_earlier(always, tuning));
+    starts.fill(first);
     if (tuning.has_rerank()) SARTOR_TRY(fit_trees(tuning));
   }
 
@@ -256,9 +270,8 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   SARTOR_ASSIGN(CrossFit blend,
                 cross_fit(cases, searched_.fold, slots, starts, search, resources_, always));
   SARTOR_TRY(judge_candidates(cases, blend, tuning));
-  tuning.searches = {{"general", 0, std::move(blend.trials)}};
+  tuning.searches.insert(tuning.searches.begin(), {"general", 0, std::move(blend.trials)});
   SARTOR_TRY(refine(cases, tuning));
-  if (!earlier.empty()) tuning.searches.push_back({"earlier", 0, std::move(earlier)});
   tuning.recipe = {.terms = terms_of(tuning.points[kFolds]),
                    .validate = tuning.metrics[config_.gate.metric]};
   for (const TrialSeries& series : tuning.searches)

@@ -40,6 +40,7 @@ constexpr Phrase kPhrases[] = {
     {"night_share", "hour", "{0} of events at night against {1}", true},
     {"weekend_share", "weekend", "{0} of events at weekends against {1}", true},
     {"season_share", "season", "{0} of events in this season of the year against {1}", true},
+    {"seasonal_share", "season", "{0} of items that sell in one season against {1}", true},
 };
 
 const Phrase* find_phrase(std::string_view feature) {

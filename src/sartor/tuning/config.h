@@ -33,6 +33,7 @@ struct TuningConfig {
   int candidates = 100;
   int keep_variants = 2;
   int max_cases = 20000;
+  bool seasons = true;
   std::uint64_t seed = 1;
 
   static constexpr auto fields() {
@@ -61,6 +62,9 @@ struct TuningConfig {
         Field{"max_cases", &TuningConfig::max_cases, 100, 1e9, Scale::fixed,
               "cases of a window that a search looks at, evenly spread where there are more; of a "
               "small segment up to 2000. Verdicts are over all cases"},
+        Field{"seasons", &TuningConfig::seasons,
+              "where the log spans 330 days, a segmentation by season_taste competes with those of "
+              "[[segments]]"},
         Field{"seed", &TuningConfig::seed, 0, 9e15, Scale::fixed, "of every random choice"});
   }
 };

@@ -22,8 +22,7 @@ struct CrossFit {
   FoldPoints points;
   std::vector<double> values;      // per case: its metric under the point fitted without its fold
   std::vector<BlendTrial> trials;  // of the fit on everything
-  std::vector<FoldPoints>
-      best;  // kBest of each fit's trials, the best first, others than its point
+  std::vector<FoldPoints> best;    // kBest other points of each fit, its best first
 };
 
 // Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is

@@ -108,7 +108,7 @@ TEST_P(TrialLogTest, ASearchThatWasStoppedGoesOnBehindItsLastTrial) {
   BlendSearchOptions options{.metric = kNdcg,
                              .trials = 12,
                              .sampler = GetParam(),
-                             .study = {"rfm", "loyal", "blended", 0, 3}};
+                             .study = {"rfm", "loyal", "blended", 0, 3, ""}};
   const auto whole = search_blend(cases, slots, start, options);
   ASSERT_TRUE(whole);
   for (std::size_t stop = 1; stop <= whole->trials.size(); ++stop) {
@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Both, TrialLogTest, ::testing::Values("coordinate", "gp
 using TrialLogFile = TrialLogTest;
 
 TEST_F(TrialLogFile, CutsOffWhatIsTorn) {
-  const StudyKey key{"rfm", "lo\"yal/2\n", "fine_tuned", 4, -1};
+  const StudyKey key{"rfm", "lo\"yal/2\n", "fine_tuned", 4, -1, "p"};
   const BlendTrial one{.point = {.choice = {1}, .weight = {0.1f}}, .value = 1.0 / 3};
   const BlendTrial two{.point = {.choice = {0}, .weight = {1.0f}}, .value = 0.5};
   {

@@ -48,6 +48,7 @@ struct StudyKey {
   std::string adaptation;    // "general", "refined", "blended", "fine_tuned", …
   double strength = 0;       // of fine-tuning
   int fold = -1;             // left out; -1: none is
+  std::string plan;  // names what is chosen from, where one search may be tried with several
 
   bool operator==(const StudyKey&) const = default;
 
@@ -56,7 +57,8 @@ struct StudyKey {
                            Field{"segment", &StudyKey::segment, "empty of general"},
                            Field{"adaptation", &StudyKey::adaptation, "that is searched for"},
                            Field{"strength", &StudyKey::strength, "of fine-tuning"},
-                           Field{"fold", &StudyKey::fold, "left out; -1: none"});
+                           Field{"fold", &StudyKey::fold, "left out; -1: none"},
+                           Field{"plan", &StudyKey::plan, "what is chosen from"});
   }
 };
 
