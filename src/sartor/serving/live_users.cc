@@ -9,7 +9,9 @@
 namespace sartor {
 
 LiveUsers::LiveUsers(const Bundle& bundle)
-    : bundle_(bundle), signal_(bundle.positive, bundle.weight, bundle.space.context) {}
+    : bundle_(bundle),
+      signal_(bundle.positive, bundle.weight, bundle.space.context),
+      taken_(bundle) {}
 
 bool has_events(const Bundle& bundle, std::uint32_t user) {
   if (user == Vocabulary::kNone) return false;
@@ -42,8 +44,10 @@ void LiveUsers::take(const StoredEvent& stored, float weight) {
   LiveRow row = row_of(stored, weight);
   const bool kept = !has_events(bundle_, bundle_.catalogue.users().find(event.user)) ||
                     (weight > 0 && row.item != ItemId{});
-  if (!kept && event.context.empty()) return;
+  const bool is_new_item = weight > 0 && row.item == ItemId{};
+  if (!kept && !is_new_item && event.context.empty()) return;
   LiveHistory& history = users_[event.user];
+  if (is_new_item && history.new_items.size() < kMostHistory) history.new_items.insert(event.item);
   for (const auto& [key, value] : event.context) {
     auto& [time, last] = history.context.try_emplace(key, event.time, value).first->second;
     if (time > event.time) continue;
@@ -68,6 +72,7 @@ void LiveUsers::take(const StoredEvent& stored, float weight) {
 Status LiveUsers::learn(std::span<const StoredEvent> events) {
   SARTOR_ASSIGN(const auto weights, signal_.weights(events));
   const std::unique_lock lock(mutex_);
+  taken_.learn(events, weights);
   for (std::size_t e = 0; e < events.size(); ++e) take(events[e], weights[e]);
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "sartor/data/catalogue.h"
 #include "sartor/live/event.h"
 #include "sartor/serving/live_signal.h"
+#include "sartor/serving/live_taken.h"
 
 namespace sartor {
 
@@ -36,6 +38,7 @@ struct LiveRow {
 struct LiveHistory {
   std::vector<LiveRow> rows;
   std::map<std::string, std::pair<Time, std::string>> context;  // last known value of each key
+  std::set<std::string> new_items;  // taken, that the bundle does not know; kMostHistory at most
 };
 
 // Safe to use from several threads. Costs about 100 bytes an event that is kept: all of users the
@@ -53,6 +56,8 @@ class LiveUsers {
     return signal_.weights(events);
   }
 
+  const LiveTaken& taken() const { return taken_; }
+
   // A copy of what is known of the user; nothing if that is nothing.
   std::unique_ptr<const LiveHistory> of(const std::string& user) const;
 
@@ -62,6 +67,7 @@ class LiveUsers {
 
   const Bundle& bundle_;
   const LiveSignal signal_;
+  LiveTaken taken_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, LiveHistory> users_;
 };

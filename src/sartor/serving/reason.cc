@@ -30,7 +30,8 @@ std::string item_in_words(const Bundle& bundle, ItemId item) {
                      printable(text->words[text->codes[item.index()]], kTextBytes));
 }
 
-Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed)
+Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed,
+                 const Deadline* deadline)
     : bundle_(bundle), visitor_(visitor) {
   if (bundle.similar == nullptr) return;
   std::set<ItemId> seen;
@@ -43,9 +44,10 @@ Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const I
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<float> scores(bundle.catalogue.items().size());
   for (const Interaction& interaction : latest) {
-    const Query query{kNoUser, visitor.as_of, {&interaction, 1}};
+    const Query query{kNoUser, visitor.as_of, {&interaction, 1}, {}, deadline};
     if (!bundle.similar->knows(query)) continue;  // else it would guess by popularity
     bundle.similar->score(query, scores);
+    if (query.is_late()) break;
     for (auto& [item, tie] : ties_) {
       if (item == interaction.item || scores[item.index()] <= tie.similarity) continue;
       tie = {scores[item.index()], interaction.item};

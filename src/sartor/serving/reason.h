@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "sartor/base/deadline.h"
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/visitor.h"
 
@@ -13,8 +14,9 @@ namespace sartor {
 class Reasons {
  public:
   // Asks the bundle's similar-items model about the latest kLatest distinct items of the history,
-  // but for those listed that were not taken before.
-  Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed);
+  // but for those listed that were not taken before; past the deadline it knows what it knows then.
+  Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed,
+          const Deadline* deadline = nullptr);
 
   // "taken 4 times, every 20 days", "taken before, 12 days ago", "goes with 85123A (WHITE HANGING
   // HEART)", or "popular now".

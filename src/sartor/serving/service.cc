@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <set>
 
 #include "sartor/base/text.h"
@@ -14,6 +15,7 @@
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/live_users.h"
 #include "sartor/serving/reason.h"
+#include "sartor/serving/similar.h"
 #include "sartor/serving/visitor.h"
 
 namespace sartor {
@@ -60,15 +62,24 @@ std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
 }
 
 // What one model said. `empty`: nothing of what may be listed is anything it would list.
-enum class Scored { well, failed, empty };
+enum class Scored { well, failed, late, empty };
 
-Scored scores_of(const Model& model, const Query& query, std::span<const ItemId> allowed,
-                 std::vector<float>& scores) {
+std::optional<Deadline> deadline_of(const std::optional<Time>& patience) {
+  if (!patience) return {};
+  return Deadline::after(std::chrono::microseconds(*patience));
+}
+
+// `patience` begins now. What comes too late was perhaps given up halfway.
+Scored scores_of(const Model& model, Query query, const std::optional<Time>& patience,
+                 std::span<const ItemId> allowed, std::vector<float>& scores) {
+  const auto deadline = deadline_of(patience);
+  if (deadline) query.deadline = &*deadline;
   try {
     model.score(query, scores);
   } catch (const std::exception&) {
     return Scored::failed;
   }
+  if (query.is_late()) return Scored::late;
   const auto all = [&](auto&& holds) {
     return std::all_of(allowed.begin(), allowed.end(),
                        [&](ItemId item) { return holds(scores[item.index()]); });
@@ -80,10 +91,10 @@ Scored scores_of(const Model& model, const Query& query, std::span<const ItemId>
 
 // By the segment's own model, if `choose` wants it; false, with the reason in answer.fallback where
 // that is not the holdback, if general is to answer.
-bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segment,
-                  std::span<const ItemId> allowed, const ChooseArm& choose,
-                  std::vector<float>& scores, RecommendAnswer& answer) {
-  const ModelPtr& model = bundle.segment_models[segment];
+bool score_by_own(const Bundle& bundle, const Visitor& visitor, const Query& query,
+                  const std::optional<Time>& patience, std::span<const ItemId> allowed,
+                  const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
+  const ModelPtr& model = bundle.segment_models[visitor.segment];
   if (model == nullptr) {
     answer.fallback = "model_unavailable";
     return false;
@@ -96,23 +107,28 @@ bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segmen
     return false;
   }
   const auto begin = std::chrono::steady_clock::now();
-  const Scored scored = scores_of(*model, query, allowed, scores);
+  const Scored scored = scores_of(*model, query, patience, allowed, scores);
   const auto took = std::chrono::steady_clock::now() - begin;
   answer.model = {.failed = scored != Scored::well,
                   .took = std::chrono::duration_cast<std::chrono::microseconds>(took).count()};
   if (scored == Scored::well) return true;
-  answer.fallback = scored == Scored::failed ? "model_failed" : "model_empty";
+  answer.fallback = scored == Scored::failed ? "model_failed"
+                    : scored == Scored::late ? "model_late"
+                                             : "model_empty";
   return false;
 }
 
-void score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
-           const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
-  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) return;
+void score(const Bundle& bundle, const Visitor& visitor, const std::optional<Time>& patience,
+           const TakenSince* since, std::span<const ItemId> allowed, const ChooseArm& choose,
+           std::vector<float>& scores, RecommendAnswer& answer) {
+  Query query{visitor.user, visitor.as_of, visitor.history, visitor.context};
+  query.since = since;
+  if (score_by_own(bundle, visitor, query, patience, allowed, choose, scores, answer)) return;
   answer.route = "general";
-  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) return;
+  const Scored scored = scores_of(*bundle.general, query, patience, allowed, scores);
+  if (scored == Scored::well || scored == Scored::empty) return;
   answer.route = "popularity";
-  answer.fallback = "general_failed";
+  answer.fallback = scored == Scored::late ? "general_late" : "general_failed";
   scores = bundle.takers;
 }
 
@@ -131,11 +147,40 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
   return user ? live.of(*user) : nullptr;
 }
 
+// Where the popularity of each new item puts it: behind as many items as are more popular.
+void add_new_items(const Bundle& bundle, const LiveTaken& taken, const RecommendRequest& request,
+                   const LiveHistory* history, std::span<const ItemId> allowed,
+                   std::vector<RecommendedItem>& list) {
+  const auto items = taken.new_items();
+  if (items.empty()) return;
+  const std::vector<double> popularity = taken.popularity(allowed);  // the largest first
+  std::size_t added = 0;
+  for (const LiveTaken::NewItem& item : items) {
+    const auto place =
+        std::upper_bound(popularity.begin(), popularity.end(), item.popularity, std::greater<>());
+    const auto at = static_cast<std::size_t>(place - popularity.begin()) + added;
+    if (at >= static_cast<std::size_t>(request.k) || at > list.size()) break;  // nor any after it
+    const bool is_out =
+        std::find(request.exclude.begin(), request.exclude.end(), item.name) !=
+            request.exclude.end() ||
+        (!bundle.repeat && history != nullptr && history->new_items.contains(item.name));
+    if (is_out) continue;
+    const double score = list.empty() ? 0 : list[at == 0 ? 0 : at - 1].score;
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(at),
+                {item.name, score, "new, and taken by many now"});
+    ++added;
+  }
+  if (list.size() > static_cast<std::size_t>(request.k)) {
+    list.resize(static_cast<std::size_t>(request.k));
+  }
+}
+
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
-                                    const RecommendRequest& request, const ChooseArm& choose) {
+                                    const LiveTaken* taken, const RecommendRequest& request,
+                                    const ChooseArm& choose) {
   SARTOR_TRY(check(request));
-  SARTOR_ASSIGN(const Visitor visitor,
-                visitor_of(bundle, request, since(live, request.user).get()));
+  const auto history = since(live, request.user);
+  SARTOR_ASSIGN(const Visitor visitor, visitor_of(bundle, request, history.get()));
   RecommendAnswer answer;
   answer.user = request.user.value_or("");
   answer.segment = bundle.info.segments[visitor.segment].name;
@@ -144,44 +189,18 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
 
   const auto allowed = allowed_items(bundle, visitor, request.exclude);
   std::vector<float> scores(bundle.catalogue.items().size());
-  score(bundle, visitor, allowed, choose, scores, answer);
+  score(bundle, visitor, request.patience, taken, allowed, choose, scores, answer);
   std::vector<ItemId> best;
   top_k(scores, allowed, static_cast<std::size_t>(request.k), best);
   std::erase_if(best, [&](ItemId item) { return !(scores[item.index()] > kNotEligible); });
-  const Reasons reasons(bundle, visitor, best);
+  const auto deadline = deadline_of(request.patience);
+  const Reasons reasons(bundle, visitor, best, deadline ? &*deadline : nullptr);
   for (const ItemId item : best) {
     answer.items.push_back(
         {bundle.catalogue.items().name(item.index()), scores[item.index()], reasons.of(item)});
   }
-  return answer;
-}
-
-Result<SimilarAnswer> make_similar(const Bundle& bundle, const std::string& name, int k) {
-  SARTOR_TRY(check_k(k));
-  const std::uint32_t found = bundle.catalogue.items().find(name);
-  if (found == Vocabulary::kNone) {
-    return Error{ErrorCode::not_found, fmt::format("no item '{}'", printable(name))};
-  }
-  if (bundle.similar == nullptr) {
-    return Error{ErrorCode::not_found, "this bundle has no model that knows similar items"};
-  }
-  const Interaction interaction{ItemId{found}, 1.0f, bundle.catalogue.as_of() - kSecond};
-  const Query query{kNoUser, bundle.catalogue.as_of(), {&interaction, 1}};
-  std::vector<ItemId> best;
-  std::vector<float> scores(bundle.catalogue.items().size());
-  if (bundle.similar->knows(query)) {  // else it would guess by popularity
-    bundle.similar->score(query, scores);
-    std::vector<ItemId> allowed = bundle.catalogue.eligible();
-    std::erase_if(allowed, [&](ItemId item) {
-      return item == interaction.item || !(scores[item.index()] > 0);
-    });
-    top_k(scores, allowed, static_cast<std::size_t>(k), best);
-  }
-  SimilarAnswer answer{.item = name, .model = bundle.similar_name};
-  answer.model_version = bundle.info.model_version;
-  for (const ItemId item : best) {
-    answer.items.push_back({bundle.catalogue.items().name(item.index()), scores[item.index()],
-                            "taken by the same users"});
+  if (taken != nullptr) {
+    add_new_items(bundle, *taken, request, history.get(), allowed, answer.items);
   }
   return answer;
 }
@@ -231,13 +250,19 @@ Result<std::shared_ptr<Recommender>> Recommender::open(const std::string& folder
   });
 }
 
+std::shared_ptr<Recommender> Recommender::of(std::unique_ptr<const Bundle> bundle) {
+  return std::shared_ptr<Recommender>(new Recommender(std::move(bundle)));
+}
+
 Status Recommender::learn(std::span<const StoredEvent> events) {
   return guarded<void>([&] { return live_->learn(events); });
 }
 
 Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request,
                                                const ChooseArm& choose) const {
-  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request, choose); });
+  const LiveTaken* taken = follows_stream_ ? &live_->taken() : nullptr;
+  return guarded<RecommendAnswer>(
+      [&] { return make_answer(*bundle_, *live_, taken, request, choose); });
 }
 
 Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> events) const {
@@ -245,7 +270,11 @@ Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> event
 }
 
 Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k) const {
-  return guarded<SimilarAnswer>([&] { return make_similar(*bundle_, item, k); });
+  return guarded<SimilarAnswer>([&]() -> Result<SimilarAnswer> {
+    SARTOR_TRY(check_k(k));
+    return similar_to(*bundle_, follows_stream_ ? &live_->taken() : nullptr, item,
+                      static_cast<std::size_t>(k));
+  });
 }
 
 Result<UserInfo> Recommender::user(const std::string& id) const {
