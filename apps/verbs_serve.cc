@@ -22,10 +22,21 @@ Result<std::string> current_bundle(const CommonFlags& flags) {
   return std::filesystem::canonical(current, ignored).string();
 }
 
+// What the workspace's file says, if there is one.
+Result<ServeConfig> serve_config(const CommonFlags& flags) {
+  const std::string path =
+      flags.config.empty() ? workspace_of(flags) + "/sartor.toml" : flags.config;
+  if (!std::filesystem::exists(path)) return ServeConfig{};
+  SARTOR_ASSIGN(const Config config, read_config_file(path, flags.set));
+  return config.serve;
+}
+
 // The bundle with what happened since.
 Result<std::shared_ptr<Recommender>> open_current(const CommonFlags& flags) {
   SARTOR_ASSIGN(const std::string bundle, current_bundle(flags));
+  SARTOR_ASSIGN(const ServeConfig config, serve_config(flags));
   SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
+  recommender->follow_stream(config.follow_stream);
   SARTOR_TRY(catch_up(workspace_of(flags) + "/" + kEventFolder, *recommender));
   return recommender;
 }
@@ -104,16 +115,12 @@ int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
 }
 
 int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
-  ServeConfig config;
-  const std::string path =
-      flags.config.empty() ? workspace_of(flags) + "/sartor.toml" : flags.config;
-  if (std::filesystem::exists(path)) {
-    const auto read = read_config_file(path, flags.set);
-    if (!read) return fail(read.error());
-    config = read->serve;
-  }
-  const auto bundle = current_bundle(flags);
-  if (!bundle) return fail(bundle.error());
+  const auto read = serve_config(flags);
+  if (!read) return fail(read.error());
+  const ServeConfig& config = *read;
+  auto first = open_first(workspace_of(flags) + "/bundles");
+  if (!first) return fail(first.error());
+  const std::string bundle = first->recommender->info().path;
   const ServerOptions options{.host = host.empty() ? config.host : host,
                               .port = static_cast<std::uint16_t>(port >= 0 ? port : config.port),
                               .threads = flags.threads > 0 ? flags.threads : config.threads,
@@ -126,11 +133,14 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
                  .events_per_second = config.events_per_second,
                  .event_burst = config.event_burst},
       .guard = guard_options(config),
+      .tls = {.certificate = config.tls_certificate, .key = config.tls_key},
+      .follow_stream = config.follow_stream,
       .tell = [](const std::string& line) { fmt::print(stderr, "{}\n", line); }};
-  auto server = serve_workspace(workspace_of(flags), *bundle, options, SARTOR_VERSION, settings);
+  auto server =
+      serve_workspace(workspace_of(flags), std::move(*first), options, SARTOR_VERSION, settings);
   if (!server) return fail(server.error());
   fmt::print("serving {} at {}\n  {}/v1/recommendations?user=…&k=10\n  {}/docs\nCtrl-C stops\n",
-             *bundle, server->address(), server->address(), server->address());
+             bundle, server->address(), server->address(), server->address());
   std::fflush(stdout);
   server->wait();
   return kDone;

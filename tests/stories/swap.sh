@@ -11,7 +11,8 @@ families() { printf -- '--set models.families=["popularity","own_history","%s"]'
 # shellcheck disable=SC2086,SC2046  # several flags
 run 0 sartor run . -q --json $settings $(families item_knn)
 a=$(basename "$(json "j['bundle']")")
-"$SARTOR" serve . --port 0 --set serve.holdback_least=0 --set serve.holdback_most=0 >served.txt 2>served.err &
+"$SARTOR" serve . --port 0 --set serve.holdback_least=0 --set serve.holdback_most=0 \
+  --set serve.follow_stream=false >served.txt 2>served.err &
 server=$!
 export SERVER=$server
 for _ in $(seq 100); do grep -qs 'at http' served.txt && break; sleep 0.1; done

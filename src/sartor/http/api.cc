@@ -88,7 +88,8 @@ HttpResponse report_page(const BundleInfo& info) {
             "img-src data:"}}};
 }
 
-void add_pages(std::vector<Route>& routes, const Shared& live) {
+void add_pages(std::vector<Route>& routes, const Shared& live,
+               const std::shared_ptr<BundleShelf>& shelf) {
   routes.push_back({.method = "GET",
                     .pattern = "/health/live",
                     .summary = "Whether the process answers",
@@ -96,15 +97,13 @@ void add_pages(std::vector<Route>& routes, const Shared& live) {
                     .handler = [](const Call&) {
                       return json_response({{"status", "live"}});
                     }});
-  routes.push_back(
-      {.method = "GET",
-       .pattern = "/health/ready",
-       .summary = "Whether a bundle is served",
-       .response = "Health",
-       .handler = [live](const Call&) {
-         return json_response(
-             {{"status", "ready"}, {"model_version", live->current()->info().model_version}});
-       }});
+  routes.push_back({.method = "GET",
+                    .pattern = "/health/ready",
+                    .summary = "Whether a bundle is served",
+                    .response = "Health",
+                    .handler = [live, shelf](const Call&) {
+                      return json_response(readiness(live->current()->info(), shelf.get()));
+                    }});
   routes.push_back(
       {.method = "GET",
        .pattern = "/",
@@ -218,7 +217,10 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_breakers(routes, parts.guard);
   add_models(routes, live, parts.shelf);
   add_runs(routes, parts.state);
-  add_pages(routes, live);
+  add_pages(routes, live, parts.shelf);
+  if (parts.shelf != nullptr) {
+    metrics->add_source([shelf = parts.shelf] { return shelf_metrics(*shelf); });
+  }
   if (parts.guard != nullptr) {
     metrics->add_source(
         [live, guard = parts.guard] { return breaker_metrics(live->current()->info(), *guard); });
@@ -234,7 +236,7 @@ Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& 
                std::make_shared<HttpMetrics>());
 }
 
-Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
+Result<HttpServer> serve_workspace(const std::string& workspace, FirstBundle first,
                                    const ServerOptions& options, const std::string& version,
                                    const ServeSettings& settings) {
   SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
@@ -242,10 +244,17 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   ServerOptions own = options;
   own.has_keys =
       std::any_of(known.begin(), known.end(), [](const ApiKey& key) { return key.active(now()); });
+  own.tls = settings.tls;
+  own.on_reload = [tell = settings.tell](const Status& status) {
+    tell(status ? "TLS: certificate and key are read anew"
+                : "warning: TLS: the old certificate serves on: " + status.error().message);
+  };
   ApiParts parts;
   if (!known.empty()) parts.keys = std::make_shared<const ApiKeys>(std::move(keys));
-  SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
-  const auto live = std::make_shared<LiveBundle>(std::move(recommender));
+  const auto metrics = std::make_shared<HttpMetrics>();
+  const auto live =
+      std::make_shared<LiveBundle>(std::move(first.recommender), settings.follow_stream);
+  tell_passed_over(first.refused, live->current()->info().model_version, *metrics, settings.tell);
   parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, live);
   SARTOR_TRY(parts.intake->open());
   for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
@@ -254,9 +263,8 @@ Result<HttpServer> serve_workspace(const std::string& workspace, const std::stri
   SARTOR_ASSIGN(auto erasures, ErasureList::open(workspace));
   parts.users = std::make_shared<const UserPlaces>(
       UserPlaces{workspace, live, parts.intake, parts.guard, std::move(erasures)});
-  const auto metrics = std::make_shared<HttpMetrics>();
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
-                                              swap_observer(metrics, settings.tell));
+                                              swap_observer(metrics, settings.tell), first.refused);
   parts.limits = std::make_shared<ClientLimits>(settings.limits, metrics);
   SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
   parts.state = std::make_shared<const State>(std::move(state));

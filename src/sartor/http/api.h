@@ -37,6 +37,8 @@ struct ServeSettings {
   int retention_days = 0;  // of bundles that are not in use; 0: for ever
   RateSettings limits;
   GuardOptions guard;
+  TlsFiles tls;
+  bool follow_stream = true;  // LiveBundle
   // Hears, in lines and from several threads, what had to be mended, what cannot be done, and which
   // bundle serves from now on.
   std::function<void(const std::string&)> tell = [](const std::string&) {};
@@ -53,9 +55,9 @@ Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& 
                                 const std::string& version);
 
 // The same, with what the workspace knows: its API keys, asked for if there ever was one, its event
-// log, its breakers, and its other bundles. `bundle` is one of them. Fails likewise, and as
+// log, its breakers, and its other bundles. `first` is of open_first(). Fails likewise, and as
 // ApiKeys::open, Intake::open and LiveGuard::open do.
-Result<HttpServer> serve_workspace(const std::string& workspace, const std::string& bundle,
+Result<HttpServer> serve_workspace(const std::string& workspace, FirstBundle first,
                                    const ServerOptions& options, const std::string& version,
                                    const ServeSettings& settings);
 

@@ -91,7 +91,8 @@ constexpr const char* kSchemas = R"json({
     "model_version": {"type": "string"},
     "arm": {"type": ["string", "null"], "enum": [null, "model", "holdback"],
             "description": "who is compared: the segment's own model, or those on general today"},
-    "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed", "model_empty", "breaker_open", "general_failed"],
+    "fallback": {"type": ["string", "null"], "enum": [null, "model_unavailable", "model_failed", "model_late", "model_empty", "breaker_open",
+                 "general_failed", "general_late"],
                  "description": "why another than the segment's own model answered"}
   }},
 "Events": {
@@ -323,7 +324,14 @@ constexpr const char* kSchemas = R"json({
   }},
 "Health": {
   "type": "object", "additionalProperties": false, "required": ["status"],
-  "properties": {"status": {"type": "string"}, "model_version": {"type": "string"}}}
+  "properties": {
+    "status": {"type": "string"},
+    "model_version": {"type": "string"},
+    "refused": {
+      "type": "object", "additionalProperties": false, "required": ["version", "reason"],
+      "description": "what bundles/current leads to, where another bundle serves because this was refused",
+      "properties": {"version": {"type": "string"}, "reason": {"type": "string"}}}
+  }}
 })json";
 
 }  // namespace

@@ -91,7 +91,9 @@ Result<Json> answer_list(const Recommender& recommender, LiveGuard* guard,
       return guard->choose(recommender.info().model_version, segment, request.user.value_or(id));
     };
   }
-  SARTOR_ASSIGN(const RecommendAnswer answer, recommender.recommend(request, choose));
+  RecommendRequest patient = request;
+  if (guard != nullptr) patient.patience = guard->timeout();
+  SARTOR_ASSIGN(const RecommendAnswer answer, recommender.recommend(patient, choose));
   if (answer.fallback) metrics.fell_back(*answer.fallback);
   if (guard != nullptr) {
     if (answer.model) guard->answered(answer.segment, *answer.model);

@@ -67,6 +67,29 @@ HttpResponse swap_answer(const Result<SwapReport>& swapped) {
 
 }  // namespace
 
+Json readiness(const BundleInfo& info, const BundleShelf* shelf) {
+  const auto refused = shelf == nullptr ? std::nullopt : shelf->passed_over();
+  Json json{{"status", "ready"}, {"model_version", info.model_version}};
+  if (refused) json["refused"] = {{"version", refused->version}, {"reason", refused->reason}};
+  return json;
+}
+
+std::string shelf_metrics(const BundleShelf& shelf) {
+  return fmt::format(
+      "# HELP sartor_bundle_passed_over 1 if bundles/current leads to a bundle that was refused.\n"
+      "# TYPE sartor_bundle_passed_over gauge\nsartor_bundle_passed_over {}\n",
+      shelf.passed_over() ? 1 : 0);
+}
+
+void tell_passed_over(const std::vector<RefusedVersion>& refused, const std::string& serving,
+                      HttpMetrics& metrics, const std::function<void(const std::string&)>& tell) {
+  for (const RefusedVersion& one : refused) {
+    metrics.refused_bundle();
+    tell(fmt::format("warning: bundle {} is refused, {} serves: {}", one.version, serving,
+                     one.reason));
+  }
+}
+
 void add_models(std::vector<Route>& routes, std::shared_ptr<const LiveBundle> live,
                 std::shared_ptr<BundleShelf> shelf) {
   routes.push_back(

@@ -17,6 +17,17 @@ inline constexpr const char* kModelsPath = "/v1/models";
 void add_models(std::vector<Route>& routes, std::shared_ptr<const LiveBundle> live,
                 std::shared_ptr<BundleShelf> shelf);
 
+// The body of /health/ready: which version serves, and which one should and was refused. Whoever
+// serves another is ready all the same.
+Json readiness(const BundleInfo& info, const BundleShelf* shelf);
+
+// In Prometheus' text format.
+std::string shelf_metrics(const BundleShelf& shelf);
+
+// Counts what a server passed over when it started, and tells each in a line.
+void tell_passed_over(const std::vector<RefusedVersion>& refused, const std::string& serving,
+                      HttpMetrics& metrics, const std::function<void(const std::string&)>& tell);
+
 // The shelf's observer: counts swaps and refusals, and tells each in a line.
 SwapObserver swap_observer(std::shared_ptr<HttpMetrics> metrics,
                            std::function<void(const std::string&)> tell);

@@ -47,6 +47,8 @@ class LiveGuard {
   // Once, before all that follows: brings the state up to date with the event log in `folder`.
   Status catch_up(const std::string& folder, const Weigh& weigh);
 
+  Time timeout() const { return options_.switchboard.timeout; }
+
   // As Switchboard has them.
   ArmChoice choose(const std::string& version, const std::string& segment,
                    const std::string& visitor);

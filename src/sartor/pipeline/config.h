@@ -37,7 +37,10 @@ struct ServeConfig {
   int port = 8080;
   std::string host = "127.0.0.1";
   int threads = 2;
+  std::string tls_certificate;
+  std::string tls_key;
   bool watch = true;
+  bool follow_stream = true;
   double requests_per_second = 0;
   double request_burst = 0;
   double events_per_second = 0;
@@ -57,9 +60,15 @@ struct ServeConfig {
               "where to listen; 0 takes a free one and says which"},
         Field{"host", &ServeConfig::host, "address; any but loopback needs a key"},
         Field{"threads", &ServeConfig::threads, 1, 1024, Scale::fixed, "of the server"},
+        Field{"tls_certificate", &ServeConfig::tls_certificate,
+              "PEM file: the server's, then those up to the authority's; read again at SIGHUP"},
+        Field{"tls_key", &ServeConfig::tls_key, "PEM file of its key; neither: plain HTTP"},
         Field{"watch", &ServeConfig::watch,
               "a new bundle takes over within a second or two; else at SIGHUP, or when it is "
               "promoted"},
+        Field{
+            "follow_stream", &ServeConfig::follow_stream,
+            "popularity and similar items as of now, new items among them; else as of the bundle"},
         Field{"requests_per_second", &ServeConfig::requests_per_second, 0, 1e6, Scale::fixed,
               "of one key, or of one address without keys; 0: any number"},
         Field{"request_burst", &ServeConfig::request_burst, 0, 1e6, Scale::fixed,
@@ -76,7 +85,7 @@ struct ServeConfig {
         Field{"latency_limit_ms", &ServeConfig::latency_limit_ms, 1, 60000, Scale::fixed,
               "of a segment's model for one list; p95 over it for five minutes trips the breaker"},
         Field{"timeout_ms", &ServeConfig::timeout_ms, 1, 60000, Scale::fixed,
-              "of a segment's model for one list; longer is a failure"},
+              "of a model for one list; then general answers, and after as long popularity"},
         Field{"watch_peers", &ServeConfig::watch_peers,
               "compare segments with the others, too, where their ratio is steady"},
         Field{"exposure_days", &ServeConfig::exposure_days, 1, 36500, Scale::fixed,

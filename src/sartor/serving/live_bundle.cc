@@ -54,6 +54,7 @@ Result<SwapReport> LiveBundle::swap_to(const std::string& folder,
   const auto start = std::chrono::steady_clock::now();
   std::shared_ptr<Recommender> old = current_;
   SARTOR_ASSIGN(auto next, Recommender::open(folder));
+  next->follow_stream(follow_stream_);
   SARTOR_ASSIGN(std::uint64_t caught, catch_up(*next, next->info().events_next));
   SwapReport report{.version = next->info().model_version, .before = old->info().model_version};
   SARTOR_ASSIGN(report.smoke, smoke_test(*old, *next));

@@ -30,7 +30,11 @@ struct SwapReport {
 // Safe to use from several threads.
 class LiveBundle {
  public:
-  explicit LiveBundle(std::shared_ptr<Recommender> first) : current_(std::move(first)) {}
+  // `follow_stream` as Recommender has it, of this bundle and of all that take over.
+  explicit LiveBundle(std::shared_ptr<Recommender> first, bool follow_stream = true)
+      : follow_stream_(follow_stream), current_(std::move(first)) {
+    current_->follow_stream(follow_stream);
+  }
 
   // What answers now. A request asks once and keeps it to its end, so that no answer mixes two
   // bundles; the last request that keeps an old one lets it go. Waits for no load: the lock is held
@@ -58,6 +62,7 @@ class LiveBundle {
  private:
   Result<std::uint64_t> catch_up(Recommender& recommender, std::uint64_t from) const;
 
+  const bool follow_stream_;
   std::mutex swapping_;
   EventReader reader_;
 

@@ -11,6 +11,7 @@ namespace sartor {
 LiveUsers::LiveUsers(const Bundle& bundle)
     : bundle_(bundle),
       signal_(bundle.positive, bundle.weight, bundle.space.context),
+      taken_(bundle),
       erasures_(bundle.erasures) {}
 
 std::uint32_t user_in(const Bundle& bundle, const std::string& user, const LiveHistory* live) {
@@ -58,8 +59,10 @@ void LiveUsers::take(const StoredEvent& stored, float weight) {
   const bool kept = is_masked(event.user) ||
                     !has_events(bundle_, bundle_.catalogue.users().find(event.user)) ||
                     (weight > 0 && row.item != ItemId{});
-  if (!kept && event.context.empty()) return;
+  const bool is_new_item = weight > 0 && row.item == ItemId{};
+  if (!kept && !is_new_item && event.context.empty()) return;
   LiveHistory& history = users_[event.user];
+  if (is_new_item && history.new_items.size() < kMostHistory) history.new_items.insert(event.item);
   for (const auto& [key, value] : event.context) {
     auto& [time, last] = history.context.try_emplace(key, event.time, value).first->second;
     if (time > event.time) continue;
@@ -82,8 +85,12 @@ void LiveUsers::take(const StoredEvent& stored, float weight) {
 }
 
 Status LiveUsers::learn(std::span<const StoredEvent> events) {
-  SARTOR_ASSIGN(const auto weights, signal_.weights(events));
+  SARTOR_ASSIGN(auto weights, signal_.weights(events));
   const std::unique_lock lock(mutex_);
+  for (std::size_t e = 0; e < events.size(); ++e) {
+    if (erasures_->covers_event(events[e].event.user, events[e].sequence)) weights[e] = 0;
+  }
+  taken_.learn(events, weights);
   for (std::size_t e = 0; e < events.size(); ++e) take(events[e], weights[e]);
   return {};
 }
@@ -98,6 +105,7 @@ void LiveUsers::forget(const std::string& user, std::shared_ptr<const Erasures> 
   std::erase_if(history.rows,
                 [&](const LiveRow& row) { return erasures_->covers_event(user, row.sequence); });
   history.context.clear();
+  history.new_items.clear();
   for (const LiveRow& row : history.rows) {
     if (row.context == nullptr) continue;
     for (const auto& [key, value] : *row.context) history.context[key] = {row.time, value};

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include "sartor/live/erasures.h"
 #include "sartor/live/event.h"
 #include "sartor/serving/live_signal.h"
+#include "sartor/serving/live_taken.h"
 
 namespace sartor {
 
@@ -37,9 +39,10 @@ struct LiveRow {
 struct LiveHistory {
   std::vector<LiveRow> rows;
   std::map<std::string, std::pair<Time, std::string>> context;  // last known value of each key
+  std::set<std::string> new_items;  // taken, that the bundle does not know; kMostHistory at most
   bool masks_bundle = false;  // the user was erased: what the bundle knows of them is nobody's
 
-  bool knows_nothing() const { return rows.empty() && context.empty(); }
+  bool knows_nothing() const { return rows.empty() && context.empty() && new_items.empty(); }
 };
 
 // The user in the bundle, Vocabulary::kNone if it does not know them or may not; `live` may be
@@ -64,6 +67,8 @@ class LiveUsers {
     return signal_.weights(events);
   }
 
+  const LiveTaken& taken() const { return taken_; }
+
   // A copy of what is known of the user; null if that is nothing, and nothing is masked.
   std::unique_ptr<const LiveHistory> of(const std::string& user) const;
 
@@ -74,6 +79,7 @@ class LiveUsers {
 
   const Bundle& bundle_;
   const LiveSignal signal_;
+  LiveTaken taken_;
   mutable std::shared_mutex mutex_;
   std::shared_ptr<const Erasures> erasures_;
   std::unordered_map<std::string, LiveHistory> users_;

@@ -69,6 +69,8 @@ TEST_F(Live, APurchaseChangesTheSameUsersNextListAndNobodyElses) {
   EXPECT_THAT(before, Contains("tea-2"));  // their favourite, not yet taken
   learn({event_of(1, "002", "tea-2", kAsOf + kDay)});
   EXPECT_THAT(names(ask("002")), Not(Contains("tea-2")));
+  EXPECT_THAT(names(ask("004")), testing::UnorderedElementsAreArray(other)) << "but for places";
+  recommender_->follow_stream(false);
   EXPECT_EQ(names(ask("004")), other);
   const auto user = recommender_->user("002");
   EXPECT_EQ(user->history, 6u);

@@ -31,7 +31,8 @@ std::string item_in_words(const Bundle& bundle, ItemId item) {
                      printable(text->words[text->codes[item.index()]], kTextBytes));
 }
 
-Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed)
+Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed,
+                 const Deadline* deadline)
     : bundle_(bundle), visitor_(visitor) {
   if (bundle.similar == nullptr) return;
   std::set<ItemId> seen;
@@ -44,9 +45,10 @@ Reasons::Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const I
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<float> scores(bundle.catalogue.items().size());
   for (const Interaction& interaction : latest) {
-    const Query query{kNoUser, visitor.as_of, {&interaction, 1}};
+    const Query query{kNoUser, visitor.as_of, {&interaction, 1}, {}, deadline};
     if (!bundle.similar->knows(query)) continue;  // else it would guess by popularity
     bundle.similar->score(query, scores);
+    if (query.is_late()) break;
     for (auto& [item, tie] : ties_) {
       if (item == interaction.item || scores[item.index()] <= tie.similarity) continue;
       tie = {scores[item.index()], interaction.item};
@@ -126,14 +128,16 @@ std::vector<std::vector<Interaction>> latest_items(const Visitor& visitor) {
 
 // Which item of the history adds most to each of `items`, by what `component` makes of each alone;
 // ItemId{} where none adds anything. Components of this kind are sums over the history.
-std::vector<ItemId> followed(const Model& component, const Visitor& visitor,
-                             std::span<const ItemId> items, std::span<float> scratch) {
+std::vector<ItemId> followed(const Model& component, const Visitor& visitor, const ListFacts& list,
+                             std::span<float> scratch) {
+  const std::span<const ItemId> items = list.items;
   std::vector<ItemId> best(items.size());
   std::vector<float> most(items.size(), 0);
   for (const auto& rows : latest_items(visitor)) {
-    const Query query{kNoUser, visitor.as_of, rows};
+    const Query query{kNoUser, visitor.as_of, rows, {}, list.deadline};
     if (!component.knows(query)) continue;
     component.score(query, scratch);
+    if (query.is_late()) break;  // the scores may be of half of the way
     for (std::size_t i = 0; i < items.size(); ++i) {
       const float score = scratch[items[i].index()];
       if (items[i] == rows[0].item || score <= most[i]) continue;
@@ -208,13 +212,16 @@ std::vector<ItemReason> reasons_of(const Bundle& bundle, const Visitor& visitor,
     return std::vector<ItemReason>(list.items.size(),
                                    {.kind = "popular", .text = words_for("popular"), .share = 1});
   }
-  const Query query = query_of(visitor);
-  const Reasons history(bundle, visitor, {});
+  Query query = query_of(visitor);
+  query.deadline = list.deadline;
+  query.since = list.since;
+  const Reasons history(bundle, visitor, {}, list.deadline);
   std::vector<float> scratch(bundle.catalogue.items().size());
   std::vector<Contribution> parts;
   for (const Contribution& part : list.model->contributions(query, list.items, scratch)) {
     split(part, query, list.items, scratch, parts);
   }
+  if (query.is_late()) parts.clear();
   if (parts.empty()) parts = {{list.model, std::vector<float>(list.items.size(), 1)}};
   std::map<const Model*, std::vector<ItemId>> follows;
   std::vector<ItemReason> out;
@@ -233,7 +240,7 @@ std::vector<ItemReason> reasons_of(const Bundle& bundle, const Visitor& visitor,
     if (reason.kind == "taken_again") reason.text = history.of(list.items[i]);
     if (reason.kind == "follows") {
       auto& known = follows[largest.component];
-      if (known.empty()) known = followed(*largest.component, visitor, list.items, scratch);
+      if (known.empty()) known = followed(*largest.component, visitor, list, scratch);
       if (known[i] != ItemId{}) {
         reason.item = bundle.catalogue.items().name(known[i].index());
         reason.text = "goes with " + item_in_words(bundle, known[i]);

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "sartor/base/deadline.h"
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/visitor.h"
 
@@ -13,8 +14,9 @@ namespace sartor {
 class Reasons {
  public:
   // Asks the bundle's similar-items model about the latest kLatest distinct items of the history,
-  // but for those listed that were not taken before.
-  Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed);
+  // but for those listed that were not taken before; past the deadline it knows what it knows then.
+  Reasons(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> listed,
+          const Deadline* deadline = nullptr);
 
   // "taken 4 times, every 20 days", "taken before, 12 days ago", "goes with 85123A (WHITE HANGING
   // HEART)", or "popular now".
@@ -35,9 +37,11 @@ class Reasons {
 
 // What speaks most for each item of a list, by the scores that made it.
 struct ListFacts {
-  const Model* model = nullptr;   // that made the list; null: popularity did
-  std::span<const ItemId> items;  // the list
-  std::span<const float> boosts;  // one per item of the list, as a part of its score; or none
+  const Model* model = nullptr;        // that made the list; null: popularity did
+  std::span<const ItemId> items;       // the list
+  std::span<const float> boosts;       // one per item of the list, as a part of its score; or none
+  const Deadline* deadline = nullptr;  // past it nothing more is found out
+  const TakenSince* since = nullptr;   // as it was when the list was made
 };
 std::vector<ItemReason> reasons_of(const Bundle& bundle, const Visitor& visitor,
                                    const ListFacts& list);

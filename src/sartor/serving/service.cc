@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -16,6 +17,7 @@
 #include "sartor/serving/bundle.h"
 #include "sartor/serving/live_users.h"
 #include "sartor/serving/reason.h"
+#include "sartor/serving/similar.h"
 #include "sartor/serving/visitor.h"
 
 namespace sartor {
@@ -64,15 +66,24 @@ std::vector<ItemId> allowed_items(const Bundle& bundle, const Visitor& visitor,
 }
 
 // What one model said. `empty`: nothing of what may be listed is anything it would list.
-enum class Scored { well, failed, empty };
+enum class Scored { well, failed, late, empty };
 
-Scored scores_of(const Model& model, const Query& query, std::span<const ItemId> allowed,
-                 std::vector<float>& scores) {
+std::optional<Deadline> deadline_of(const std::optional<Time>& patience) {
+  if (!patience) return {};
+  return Deadline::after(std::chrono::microseconds(*patience));
+}
+
+// `patience` begins now. What comes too late was perhaps given up halfway.
+Scored scores_of(const Model& model, Query query, const std::optional<Time>& patience,
+                 std::span<const ItemId> allowed, std::vector<float>& scores) {
+  const auto deadline = deadline_of(patience);
+  if (deadline) query.deadline = &*deadline;
   try {
     model.score(query, scores);
   } catch (const std::exception&) {
     return Scored::failed;
   }
+  if (query.is_late()) return Scored::late;
   const auto all = [&](auto&& holds) {
     return std::all_of(allowed.begin(), allowed.end(),
                        [&](ItemId item) { return holds(scores[item.index()]); });
@@ -84,10 +95,10 @@ Scored scores_of(const Model& model, const Query& query, std::span<const ItemId>
 
 // By the segment's own model, if `choose` wants it; false, with the reason in answer.fallback where
 // that is not the holdback, if general is to answer.
-bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segment,
-                  std::span<const ItemId> allowed, const ChooseArm& choose,
-                  std::vector<float>& scores, RecommendAnswer& answer) {
-  const ModelPtr& model = bundle.segment_models[segment];
+bool score_by_own(const Bundle& bundle, const Visitor& visitor, const Query& query,
+                  const std::optional<Time>& patience, std::span<const ItemId> allowed,
+                  const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
+  const ModelPtr& model = bundle.segment_models[visitor.segment];
   if (model == nullptr) {
     answer.fallback = "model_unavailable";
     return false;
@@ -100,28 +111,32 @@ bool score_by_own(const Bundle& bundle, const Query& query, std::uint32_t segmen
     return false;
   }
   const auto begin = std::chrono::steady_clock::now();
-  const Scored scored = scores_of(*model, query, allowed, scores);
+  const Scored scored = scores_of(*model, query, patience, allowed, scores);
   const auto took = std::chrono::steady_clock::now() - begin;
   answer.model = {.failed = scored != Scored::well,
                   .took = std::chrono::duration_cast<std::chrono::microseconds>(took).count()};
   if (scored == Scored::well) return true;
-  answer.fallback = scored == Scored::failed ? "model_failed" : "model_empty";
+  answer.fallback = scored == Scored::failed ? "model_failed"
+                    : scored == Scored::late ? "model_late"
+                                             : "model_empty";
   return false;
 }
 
 // The model that made the scores, null if that was none.
-const Model* score(const Bundle& bundle, const Visitor& visitor, std::span<const ItemId> allowed,
-                   const ChooseArm& choose, std::vector<float>& scores, RecommendAnswer& answer) {
-  const Query query = query_of(visitor);
-  if (score_by_own(bundle, query, visitor.segment, allowed, choose, scores, answer)) {
+const Model* score(const Bundle& bundle, const Visitor& visitor,
+                   const std::optional<Time>& patience, const TakenSince* since,
+                   std::span<const ItemId> allowed, const ChooseArm& choose,
+                   std::vector<float>& scores, RecommendAnswer& answer) {
+  Query query = query_of(visitor);
+  query.since = since;
+  if (score_by_own(bundle, visitor, query, patience, allowed, choose, scores, answer)) {
     return bundle.segment_models[visitor.segment].get();
   }
   answer.route = "general";
-  if (scores_of(*bundle.general, query, allowed, scores) != Scored::failed) {
-    return bundle.general.get();
-  }
+  const Scored scored = scores_of(*bundle.general, query, patience, allowed, scores);
+  if (scored == Scored::well || scored == Scored::empty) return bundle.general.get();
   answer.route = "popularity";
-  answer.fallback = "general_failed";
+  answer.fallback = scored == Scored::late ? "general_late" : "general_failed";
   scores = bundle.takers;
   return nullptr;
 }
@@ -142,26 +157,60 @@ std::unique_ptr<const LiveHistory> since(const LiveUsers& live,
 }
 
 // Fills in why each item of the list stands there. `plain` are the scores before boosts, if any.
-void explain(const Bundle& bundle, const Visitor& visitor, const Model* model,
-             const Arrangement& wanted, std::span<const ItemId> list, std::span<const float> plain,
-             std::span<const float> scores, RecommendAnswer& answer) {
+void explain(const Bundle& bundle, const Visitor& visitor, ListFacts facts,
+             const Arrangement& wanted, std::span<const float> plain, std::span<const float> scores,
+             RecommendAnswer& answer) {
   std::vector<float> boosts;
   if (!plain.empty()) {
-    for (const ItemId item : list) boosts.push_back(scores[item.index()] - plain[item.index()]);
+    for (const ItemId item : facts.items)
+      boosts.push_back(scores[item.index()] - plain[item.index()]);
   }
-  auto reasons = reasons_of(bundle, visitor, {.model = model, .items = list, .boosts = boosts});
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (wanted.is_pinned(list[i])) reasons[i] = {.kind = "pinned", .text = "pinned"};
+  facts.boosts = boosts;
+  auto reasons = reasons_of(bundle, visitor, facts);
+  for (std::size_t i = 0; i < facts.items.size(); ++i) {
+    if (wanted.is_pinned(facts.items[i])) reasons[i] = {.kind = "pinned", .text = "pinned"};
     answer.items[i].why = std::move(reasons[i]);
   }
 }
 
+// Where the popularity of each new item puts it: behind as many items as are more popular.
+void add_new_items(const Bundle& bundle, const LiveTaken& taken, const RecommendRequest& request,
+                   const LiveHistory* history, std::span<const ItemId> allowed,
+                   std::vector<RecommendedItem>& list) {
+  const auto items = taken.new_items();
+  if (items.empty()) return;
+  const Seen seen = request.wishes.seen;
+  const bool listed_again = seen == Seen::include || (seen == Seen::by_bundle && bundle.repeat);
+  const std::vector<double> popularity = taken.popularity(allowed);  // the largest first
+  std::size_t added = 0;
+  for (const LiveTaken::NewItem& item : items) {
+    const auto place =
+        std::upper_bound(popularity.begin(), popularity.end(), item.popularity, std::greater<>());
+    const auto at = static_cast<std::size_t>(place - popularity.begin()) + added;
+    if (at >= static_cast<std::size_t>(request.k) || at > list.size()) break;  // nor any after it
+    const bool is_out =
+        std::find(request.exclude.begin(), request.exclude.end(), item.name) !=
+            request.exclude.end() ||
+        (!listed_again && history != nullptr && history->new_items.contains(item.name));
+    if (is_out) continue;
+    const double score = list.empty() ? 0 : list[at == 0 ? 0 : at - 1].score;
+    RecommendedItem made{item.name, score, "new, and taken by many now"};
+    if (request.reasons) made.why = {.kind = "new", .text = made.reason, .share = 1};
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(made));
+    ++added;
+  }
+  if (list.size() > static_cast<std::size_t>(request.k)) {
+    list.resize(static_cast<std::size_t>(request.k));
+  }
+}
+
 Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
-                                    const RecommendRequest& request, const ChooseArm& choose) {
+                                    const LiveTaken* taken, const RecommendRequest& request,
+                                    const ChooseArm& choose) {
   SARTOR_TRY(check(request));
   SARTOR_ASSIGN(const Arrangement wanted, arrangement_of(bundle, request));
-  SARTOR_ASSIGN(const Visitor visitor,
-                visitor_of(bundle, request, since(live, request.user).get()));
+  const auto history = since(live, request.user);
+  SARTOR_ASSIGN(const Visitor visitor, visitor_of(bundle, request, history.get()));
   RecommendAnswer answer;
   answer.user = request.user.value_or("");
   answer.segment = bundle.info.segments[visitor.segment].name;
@@ -170,11 +219,17 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
 
   const auto allowed = allowed_items(bundle, visitor, request);
   std::vector<float> scores(bundle.catalogue.items().size());
-  const Model* model = score(bundle, visitor, allowed, choose, scores, answer);
+  const Model* model =
+      score(bundle, visitor, request.patience, taken, allowed, choose, scores, answer);
   std::vector<float> plain;
   if (request.reasons && !wanted.add.empty()) plain = scores;
-  const std::vector<ItemId> list = arrange(wanted, allowed, scores);
-  const Reasons reasons(bundle, visitor, list);
+  std::vector<ItemId> list = arrange(wanted, allowed, scores);
+  std::erase_if(list, [&](ItemId item) {
+    return !wanted.is_pinned(item) && !(scores[item.index()] > kNotEligible);
+  });
+  const auto deadline = deadline_of(request.patience);
+  const Deadline* until = deadline ? &*deadline : nullptr;
+  const Reasons reasons(bundle, visitor, list, until);
   for (const ItemId item : list) {
     const double value = scores[item.index()];
     const bool scored = std::isfinite(value) && value > kNotEligible;
@@ -182,36 +237,13 @@ Result<RecommendAnswer> make_answer(const Bundle& bundle, const LiveUsers& live,
                             scored ? value : std::numeric_limits<double>::quiet_NaN(),
                             wanted.is_pinned(item) ? "pinned" : reasons.of(item)});
   }
-  if (request.reasons) explain(bundle, visitor, model, wanted, list, plain, scores, answer);
-  return answer;
-}
-
-Result<SimilarAnswer> make_similar(const Bundle& bundle, const std::string& name, int k) {
-  SARTOR_TRY(check_k(k));
-  const std::uint32_t found = bundle.catalogue.items().find(name);
-  if (found == Vocabulary::kNone) {
-    return Error{ErrorCode::not_found, fmt::format("no item '{}'", printable(name))};
+  if (request.reasons) {
+    const ListFacts facts{.model = model, .items = list, .deadline = until, .since = taken};
+    explain(bundle, visitor, facts, wanted, plain, scores, answer);
   }
-  if (bundle.similar == nullptr) {
-    return Error{ErrorCode::not_found, "this bundle has no model that knows similar items"};
-  }
-  const Interaction interaction{ItemId{found}, 1.0f, bundle.catalogue.as_of() - kSecond};
-  const Query query{kNoUser, bundle.catalogue.as_of(), {&interaction, 1}};
-  std::vector<ItemId> best;
-  std::vector<float> scores(bundle.catalogue.items().size());
-  if (bundle.similar->knows(query)) {  // else it would guess by popularity
-    bundle.similar->score(query, scores);
-    std::vector<ItemId> allowed = bundle.catalogue.eligible();
-    std::erase_if(allowed, [&](ItemId item) {
-      return item == interaction.item || !(scores[item.index()] > 0);
-    });
-    top_k(scores, allowed, static_cast<std::size_t>(k), best);
-  }
-  SimilarAnswer answer{.item = name, .model = bundle.similar_name};
-  answer.model_version = bundle.info.model_version;
-  for (const ItemId item : best) {
-    answer.items.push_back({bundle.catalogue.items().name(item.index()), scores[item.index()],
-                            "taken by the same users"});
+  const Wishes& wishes = request.wishes;
+  if (taken != nullptr && wishes.filter.empty() && wishes.pins.empty()) {
+    add_new_items(bundle, *taken, request, history.get(), allowed, answer.items);
   }
   return answer;
 }
@@ -261,13 +293,19 @@ Result<std::shared_ptr<Recommender>> Recommender::open(const std::string& folder
   });
 }
 
+std::shared_ptr<Recommender> Recommender::of(std::unique_ptr<const Bundle> bundle) {
+  return std::shared_ptr<Recommender>(new Recommender(std::move(bundle)));
+}
+
 Status Recommender::learn(std::span<const StoredEvent> events) {
   return guarded<void>([&] { return live_->learn(events); });
 }
 
 Result<RecommendAnswer> Recommender::recommend(const RecommendRequest& request,
                                                const ChooseArm& choose) const {
-  return guarded<RecommendAnswer>([&] { return make_answer(*bundle_, *live_, request, choose); });
+  const LiveTaken* taken = follows_stream_ ? &live_->taken() : nullptr;
+  return guarded<RecommendAnswer>(
+      [&] { return make_answer(*bundle_, *live_, taken, request, choose); });
 }
 
 void Recommender::forget(const std::string& user, std::shared_ptr<const Erasures> erasures) {
@@ -279,7 +317,11 @@ Result<std::vector<float>> Recommender::weigh(std::span<const StoredEvent> event
 }
 
 Result<SimilarAnswer> Recommender::similar_items(const std::string& item, int k) const {
-  return guarded<SimilarAnswer>([&] { return make_similar(*bundle_, item, k); });
+  return guarded<SimilarAnswer>([&]() -> Result<SimilarAnswer> {
+    SARTOR_TRY(check_k(k));
+    return similar_to(*bundle_, follows_stream_ ? &live_->taken() : nullptr, item,
+                      static_cast<std::size_t>(k));
+  });
 }
 
 Result<UserInfo> Recommender::user(const std::string& id, std::size_t latest) const {

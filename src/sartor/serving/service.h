@@ -45,6 +45,9 @@ struct RecommendRequest {
   std::vector<std::string> exclude;            // item ids never to be listed
   Wishes wishes{};
   bool reasons = false;  // whether each item says what adds most to its score
+  // How long each model may take, in microseconds: the segment's own, then general, then what finds
+  // the reasons. After that popularity answers.
+  std::optional<Time> patience{};
 };
 
 // What adds most to an item's score.
@@ -75,8 +78,8 @@ struct RecommendAnswer {
   std::string model_version;
   // Why another than the one meant answered, general if it can: "model_unavailable" (it could not
   // be loaded; see SegmentInfo), "model_failed" (it threw, or gave scores that are no numbers),
-  // "model_empty" (it would list nothing), "breaker_open", or "general_failed": then popularity
-  // did.
+  // "model_late" (it took longer than the request's patience), "model_empty" (it would list
+  // nothing), "breaker_open"; or "general_failed", "general_late": then popularity did.
   std::optional<std::string> fallback;
   Arm arm = Arm::none;                 // none where the segment is on general anyway
   std::optional<ModelAnswer> model{};  // what the segment's own model did, if it was asked
@@ -139,21 +142,29 @@ class Recommender {
   // `bad_data` if it is not whole or holds what cannot be served. A segment whose model cannot be
   // loaded is served by general, and says so.
   static Result<std::shared_ptr<Recommender>> open(const std::string& folder);
+  // Serves a bundle that is in memory already.
+  static std::shared_ptr<Recommender> of(std::unique_ptr<const Bundle> bundle);
   ~Recommender();
 
+  // Whether popularity and what is taken together are as of now, with new items (LiveTaken), or as
+  // of the bundle; they follow unless told otherwise. Before it is shared with other threads.
+  void follow_stream(bool follows) { follows_stream_ = follows; }
+
   // Takes in events that the bundle does not have, each once, in any order: from here on they are
-  // part of their users' histories (see visitor_of), also of users never seen before. Items never
-  // seen are not listed. Fails with `config` if it cannot be told which are successes; then none
-  // counts.
+  // part of their users' histories (see visitor_of), also of users never seen before, and of what
+  // is popular and taken together (LiveTaken). Fails with `config` if it cannot be told which are
+  // successes; then none counts.
   Status learn(std::span<const StoredEvent> events);
 
-  // Items seen before the bundle's moment, without the excluded and, unless repeats count, without
-  // those of the history that counts; the best first, equal scores by ascending item id; as the
-  // wishes have it. All of the catalogue is scored, so a filter gives k items if there are k.
-  // Unknown ids in history and exclude are ignored. Without `choose` everybody is answered by their
-  // segment's model, if it can. Fails with `invalid_argument` only where k or the lists are out of
-  // range, or a wish names what the bundle does not have: then the message begins with a JSON
-  // pointer into the body of a request, "/filter/price: …".
+  // Items seen before the bundle's moment, and new ones (LiveTaken) at the place that their
+  // popularity among the others gives them, with the score of the item before; without the excluded
+  // and, unless repeats count, without those of the history that counts; the best first, equal
+  // scores by ascending item id; as the wishes have it. New items have no attributes and no place
+  // among pins: with a filter or pins none is listed. All of the catalogue is scored, so a filter
+  // gives k items if there are k. Unknown ids in history and exclude are ignored. Without `choose`
+  // everybody is answered by their segment's model, if it can. Fails with `invalid_argument` only
+  // where k or the lists are out of range, or a wish names what the bundle does not have: then the
+  // message begins with a JSON pointer into the body of a request, "/filter/price: …".
   Result<RecommendAnswer> recommend(const RecommendRequest& request,
                                     const ChooseArm& choose = {}) const;
 
@@ -165,8 +176,8 @@ class Recommender {
   // How much each event counts as a success, 0: it is none. Fails as learn().
   Result<std::vector<float>> weigh(std::span<const StoredEvent> events) const;
 
-  // What people take who take `item`. Fails with `not_found` if the item is unknown, or the bundle
-  // has no model that knows.
+  // What people take who take `item`: by the bundle's model, and the more the stream tells of it,
+  // by what they took together since (similar.h). Fails with `not_found` if neither knows the item.
   Result<SimilarAnswer> similar_items(const std::string& item, int k) const;
 
   // With the latest `latest` items taken. Fails with `not_found` if neither the bundle nor an event
@@ -182,6 +193,7 @@ class Recommender {
   explicit Recommender(std::unique_ptr<const Bundle> bundle);
   std::unique_ptr<const Bundle> bundle_;
   std::unique_ptr<LiveUsers> live_;
+  bool follows_stream_ = true;
 };
 
 // The one form of answers, for the CLI and HTTP. A null exposure is left out.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -35,6 +36,14 @@ class Serving : public testing::Test {
     const Status written = write_test_bundle(folder_, options);
     EXPECT_TRUE(written) << written.error().message;
     auto recommender = Recommender::open(folder_);
+    EXPECT_TRUE(recommender) << recommender.error().message;
+    return recommender ? *recommender : nullptr;
+  }
+  // The test bundle, with `change` made in memory.
+  Shared changed(const std::function<void(Bundle&)>& change) const {
+    const Status written = write_test_bundle(folder_);
+    EXPECT_TRUE(written) << written.error().message;
+    auto recommender = open_changed(folder_, change);
     EXPECT_TRUE(recommender) << recommender.error().message;
     return recommender ? *recommender : nullptr;
   }
@@ -191,6 +200,62 @@ TEST_F(Serving, AModelWhoseScoresAreNoNumbersFallsBackToGeneral) {
   ASSERT_TRUE(answer.model);
   EXPECT_TRUE(answer.model->failed);
   EXPECT_EQ(answer.items.size(), 5u);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+constexpr std::size_t kLoyal = 1;
+constexpr Time kPatience = kSecond / 20;
+
+TEST_F(Serving, AModelThatIsLateIsCutOffAndGeneralAnswers) {
+  const auto shop = changed([](Bundle& bundle) {
+    // Within a blend, too, and before a component that would do.
+    const ModelMap parts{{"sleeper", sleeping_model()}, {"item_knn", bundle.models.at("item_knn")}};
+    const BlendConfig config{{{.component = "sleeper"}, {.component = "item_knn"}}};
+    bundle.segment_models[kLoyal] = *make_blend(parts, config, bundle.catalogue.eligible());
+  });
+  const auto start = std::chrono::steady_clock::now();
+  const auto answer = ask(shop, {.user = "002", .k = 5, .patience = kPatience});
+  EXPECT_LT(seconds_since(start), kSanitized ? 5 : 0.5);
+  EXPECT_GE(seconds_since(start), 0.05);
+  EXPECT_EQ(answer.segment, "loyal");
+  EXPECT_EQ(answer.route, "general");
+  EXPECT_EQ(answer.fallback, "model_late");
+  ASSERT_TRUE(answer.model);
+  EXPECT_TRUE(answer.model->failed);
+  EXPECT_GE(answer.model->took, kPatience);
+  EXPECT_EQ(answer.items.size(), 5u);
+  for (const RecommendedItem& item : answer.items) EXPECT_LT(item.score, 1000) << item.item;
+}
+
+TEST_F(Serving, WhereGeneralIsLateTooPopularityAnswers) {
+  const auto shop = changed([](Bundle& bundle) {
+    const ModelPtr general = sleeping_model();
+    bundle.general = general;
+    for (ModelPtr& model : bundle.segment_models) model = general;
+    bundle.segment_models[kLoyal] = sleeping_model();
+    bundle.similar = general;  // what finds the reasons
+  });
+  for (const char* user : {"002", "a stranger"}) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto answer = ask(shop, {.user = user, .k = 5, .patience = kPatience});
+    EXPECT_LT(seconds_since(start), kSanitized ? 5 : 0.5) << user;
+    EXPECT_EQ(answer.route, "popularity") << user;
+    EXPECT_EQ(answer.fallback, "general_late") << user;
+    ASSERT_EQ(answer.items.size(), 5u) << user;
+    EXPECT_LE(answer.items[0].score, 40) << "users who took it";
+    EXPECT_GT(answer.items[0].score, 0);
+  }
+}
+
+TEST_F(Serving, PatienceChangesNoAnswerThatIsInTime) {
+  const auto shop = open();
+  for (const char* user : {"002", "003", "a stranger"}) {
+    EXPECT_EQ(answer_json(ask(shop, {.user = user})),
+              answer_json(ask(shop, {.user = user, .patience = 60 * kSecond})));
+  }
 }
 
 // Six even users of forty lack each tea, and six odd ones each coffee; twenty take from each.

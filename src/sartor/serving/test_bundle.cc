@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "sartor/data/catalogue.h"
 #include "sartor/features/user_features.h"
@@ -99,6 +101,19 @@ Status add_models(const StagedFolder& folder, const InteractionLog& log, const H
   return {};
 }
 
+class Sleeper final : public Model {
+ public:
+  std::string_view family() const override { return "sleeper"; }
+  void score(const Query& query, std::span<float> out) const override {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!query.is_late() && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::fill(out.begin(), out.end(), 1e9f);
+  }
+  Status save(TensorFile&) const override { return {}; }
+};
+
 Json routes_of(const TestBundleOptions& options) {
   Json routes{{"repeat", options.repeat}, {"general", "general"}};
   routes["segments"] = Json::array();
@@ -109,6 +124,16 @@ Json routes_of(const TestBundleOptions& options) {
 }
 
 }  // namespace
+
+Result<std::shared_ptr<Recommender>> open_changed(const std::string& folder,
+                                                  const std::function<void(Bundle&)>& change) {
+  SARTOR_ASSIGN(auto loaded, load_bundle(folder));
+  std::unique_ptr<Bundle> bundle(const_cast<Bundle*>(loaded.release()));  // nobody has it yet
+  change(*bundle);
+  return Recommender::of(std::move(bundle));
+}
+
+ModelPtr sleeping_model() { return std::make_shared<Sleeper>(); }
 
 Status write_test_bundle(const std::string& folder, const TestBundleOptions& options) {
   std::filesystem::remove_all(folder);

@@ -6,6 +6,7 @@
 
 #include "sartor/base/json.h"
 #include "sartor/base/result.h"
+#include "sartor/serving/bundle.h"
 #include "sartor/store/folder.h"
 
 namespace sartor {
@@ -29,5 +30,12 @@ struct TestBundleOptions {
 // own_history; "general" blends popularity and item_knn, "loyal" (for the segment, route
 // "blended/2") item_knn and own_history; tablets lead to the model "tablets", which is not there.
 Status write_test_bundle(const std::string& folder, const TestBundleOptions& options = {});
+
+// The bundle in `folder`, with `change` made in memory.
+Result<std::shared_ptr<Recommender>> open_changed(const std::string& folder,
+                                                  const std::function<void(Bundle&)>& change);
+
+// A model that takes 20 seconds, and gives up when its query is late; its scores are 1e9.
+ModelPtr sleeping_model();
 
 }  // namespace sartor
