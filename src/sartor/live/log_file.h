@@ -48,8 +48,8 @@ struct LogFileFacts {
 // naming file and offset.
 Result<LogFileFacts> scan_log_file(const std::string& path, const LogVisitor& visit);
 
-// Writes the finished file anew with what `edit` makes of each record's value; keys, numbers and the
-// time of its last change stay. A reader sees the old file or the new one.
+// Writes the finished file anew with what `edit` makes of each record's value; keys, numbers and
+// the time of its last change stay. A reader sees the old file or the new one.
 Status rewrite_log_file(const std::string& path,
                         const std::function<Result<std::string>(const LogRecord&)>& edit);
 
