@@ -26,8 +26,9 @@ struct EventPiece {
 };
 using EventVisitor = std::function<Status(std::span<const StoredEvent>)>;
 
-// Those in `folder`, ascending; none if there is no folder. Of two of the same stretch, one of which
-// is about to go, the later one. Fails with `bad_data` if they leave a gap or overlap otherwise.
+// Those in `folder`, ascending; none if there is no folder. Of two of the same stretch, one of
+// which is about to go, the later one. Fails with `bad_data` if they leave a gap or overlap
+// otherwise.
 Result<std::vector<EventPiece>> event_pieces(const std::string& folder);
 
 // Writes beside, syncs and renames. `events` are those of the numbers `first` to `last` that are
