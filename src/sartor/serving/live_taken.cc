@@ -133,6 +133,9 @@ void LiveTaken::take(const StoredEvent& stored, float weight) {
 // With the user's other successes within kTogether, whichever came first.
 void LiveTaken::pair(const StoredEvent& stored) {
   const LiveEvent& event = stored.event;
+  const bool counts =
+      new_.contains(event.item) || bundle_.catalogue.items().find(event.item) != Vocabulary::kNone;
+  if (!counts) return;  // one of too many new ones
   auto& recent = recent_[event.user];
   std::set<std::string> partners;
   for (auto it = recent.lower_bound({event.time - kTogether, ""});
