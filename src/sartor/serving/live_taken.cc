@@ -84,6 +84,11 @@ const LiveTaken::Sums* LiveTaken::find(double half_life_days) const {
   return found == sums_.end() ? nullptr : &*found;
 }
 
+void LiveTaken::forget(const std::string& user) {
+  const std::unique_lock lock(mutex_);
+  recent_.erase(user);
+}
+
 void LiveTaken::bring_up_to_date(double half_life_days, std::span<float> scores) const {
   std::shared_lock lock(mutex_);
   const Sums* sums = find(half_life_days);

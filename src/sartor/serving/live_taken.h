@@ -37,6 +37,10 @@ class LiveTaken final : public TakenSince {
   // Events with their weights; 0 is no success.
   void learn(std::span<const StoredEvent> events, std::span<const float> weights);
 
+  // No item that the user takes from now on was taken together with one from before. Sums over all
+  // users, which have no ids, stay.
+  void forget(const std::string& user);
+
   // Events count as of their hour.
   void bring_up_to_date(double half_life_days, std::span<float> scores) const override;
 

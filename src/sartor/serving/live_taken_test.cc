@@ -180,6 +180,21 @@ TEST_F(Stream, WhatIsTakenTogetherIsSimilarAtOnce) {
   EXPECT_EQ(similar("tea-0"), before);
 }
 
+TEST_F(Stream, WhatIsTakenAfterAnErasureGoesWithNothingBeforeIt) {
+  const auto bundle = load_bundle(folder_);
+  ASSERT_TRUE(bundle);
+  const std::vector<float> weight = {1};
+  for (const bool erased : {false, true}) {
+    LiveTaken taken(**bundle);
+    const StoredEvent before = event("u", "tea-0", kMade + kHour);
+    const StoredEvent after = event("u", "tea-1", kMade + 2 * kHour);
+    taken.learn({&before, 1}, weight);
+    if (erased) taken.forget("u");
+    taken.learn({&after, 1}, weight);
+    EXPECT_EQ(taken.taken_with("tea-0").contains("tea-1"), !erased);
+  }
+}
+
 TEST_F(Stream, ASingleTakeChangesSimilarItemsALittle) {
   const auto before = similar("tea-0");
   learn("u", "tea-0", kMade);

@@ -99,6 +99,7 @@ Status LiveUsers::learn(std::span<const StoredEvent> events) {
 void LiveUsers::forget(const std::string& user, std::shared_ptr<const Erasures> erasures) {
   const std::unique_lock lock(mutex_);
   if (erasures->size() > erasures_->size()) erasures_ = std::move(erasures);
+  taken_.forget(user);
   const auto found = users_.find(user);
   if (found == users_.end()) return;
   LiveHistory& history = found->second;
