@@ -219,7 +219,11 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_runs(routes, parts.state);
   add_pages(routes, live, parts.shelf);
   if (parts.shelf != nullptr) {
-    metrics->add_source([shelf = parts.shelf] { return shelf_metrics(*shelf); });
+    // The shelf tells the metrics of swaps, and so holds them: not the other way, too.
+    metrics->add_source([weak = std::weak_ptr<const BundleShelf>(parts.shelf)] {
+      const auto shelf = weak.lock();
+      return shelf == nullptr ? std::string() : shelf_metrics(*shelf);
+    });
   }
   if (parts.guard != nullptr) {
     metrics->add_source(
