@@ -11,8 +11,8 @@ namespace sartor {
 namespace {
 
 const std::vector<std::string> kFamilies = {
-    "popularity", "own_history", "item_knn",           "ease",         "due_again", "rerank",
-    "trend",      "new_items",   "context_popularity", "covisitation", "als",       "content"};
+    "popularity", "own_history",        "item_knn",     "ease", "due_again", "rerank",  "trend",
+    "new_items",  "context_popularity", "covisitation", "als",  "content",   "item2vec"};
 
 Error config_error(std::string message) { return {ErrorCode::config, std::move(message)}; }
 

@@ -6,6 +6,7 @@
 #include "sartor/base/files.h"
 #include "sartor/base/progress.h"
 #include "sartor/base/test_place.h"
+#include "sartor/models/registry.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/config.h"
 #include "sartor/pipeline/general.h"
@@ -109,6 +110,15 @@ TEST(CheckConfig, NamesKeyValueAndWhatWasExpected) {
   config.tuning.limits.clear();
   config.tuning.sampler = "tree";
   EXPECT_THAT(wrong(config), HasSubstr("tuning.sampler: 'tree' is not known"));
+}
+
+TEST(CheckConfig, TakesEveryFamilyOfComponents) {
+  for (const Family& family : families()) {
+    if (family.name == "blend") continue;  // what they are components of
+    Config config = good();
+    config.models.families = {std::string(family.name)};
+    EXPECT_EQ(wrong(config), "") << family.name;
+  }
 }
 
 TEST(ConfigSchema, IsJsonThatRefusesUnknownKeys) {
