@@ -33,11 +33,7 @@ class Api : public testing::Test {
 
   HttpResponse ask(const std::string& method, const std::string& target,
                    const std::string& body = "") const {
-    HttpRequest request{.method = method};
-    EXPECT_TRUE(parse_target(target, request)) << target;
-    request.headers["content-type"] = "application/json";
-    request.body = body;
-    return api_->handle(request);
+    return ask_api(*api_, method, target, body);
   }
 
   static std::string folder_;

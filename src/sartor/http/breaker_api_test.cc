@@ -64,11 +64,7 @@ class BreakerApi : public testing::Test {
   }
   HttpResponse raw(const std::string& method, const std::string& target,
                    const std::string& body = "") const {
-    HttpRequest request{.method = method};
-    EXPECT_TRUE(parse_target(target, request)) << target;
-    request.headers["content-type"] = "application/json";
-    request.body = body;
-    return api_->handle(request);
+    return ask_api(*api_, method, target, body);
   }
   Json list(const std::string& user) {
     return ask("Recommendations", "GET", "/v1/recommendations?k=3&user=" + user);

@@ -5,26 +5,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/json_pointer.h"
 #include "sartor/base/text.h"
 
 namespace sartor {
 namespace {
 
 constexpr std::size_t kMostErrors = 20;
-
-std::string escaped(const std::string& key) {
-  std::string out;
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 bool is_type(const Json& value, const std::string& type) {
   if (type == "object") return value.is_object();
@@ -88,14 +75,14 @@ class Checker {
     if (const auto required = schema.find("required"); required != schema.end()) {
       for (const Json& name : *required) {
         if (!value.contains(name.get<std::string>())) {
-          add(pointer + "/" + escaped(name.get<std::string>()), "is missing");
+          add(pointer + "/" + pointer_part(name.get<std::string>()), "is missing");
         }
       }
     }
     range(static_cast<double>(value.size()), schema, pointer, "minProperties", "maxProperties",
           " members");
     for (const auto& [key, member] : value.items()) {
-      const std::string place = pointer + "/" + escaped(key);
+      const std::string place = pointer + "/" + pointer_part(key);
       if (known != schema.end() && known->contains(key)) {
         check(member, known->at(key), place);
       } else if (others != schema.end() && others->is_object()) {

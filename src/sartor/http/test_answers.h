@@ -22,4 +22,14 @@ inline Json body_of(const std::string& schema, const HttpResponse& response) {
   return json;
 }
 
+// What the API answers to a JSON body, or to none.
+inline HttpResponse ask_api(const Router& api, const std::string& method, const std::string& target,
+                            const std::string& body = "") {
+  HttpRequest request{.method = method};
+  EXPECT_TRUE(parse_target(target, request)) << target;
+  request.headers["content-type"] = "application/json";
+  request.body = body;
+  return api.handle(request);
+}
+
 }  // namespace sartor

@@ -57,11 +57,7 @@ class UsersApi : public testing::Test {
   }
   HttpResponse ask(const std::string& method, const std::string& target,
                    const std::string& body = "") const {
-    HttpRequest request{.method = method};
-    EXPECT_TRUE(parse_target(target, request)) << target;
-    request.headers["content-type"] = "application/json";
-    request.body = body;
-    return api_->handle(request);
+    return ask_api(*api_, method, target, body);
   }
   void buy(const std::string& user, const std::string& item, const std::string& device) const {
     const Json event{{"user", user},

@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "sartor/base/json_pointer.h"
 #include "sartor/base/text.h"
 
 namespace sartor {
@@ -132,20 +133,6 @@ Result<std::vector<bool>> fit_condition(const Bundle& bundle, const Condition& c
 }
 
 }  // namespace
-
-std::string pointer_part(const std::string& name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 Result<const Column*> item_column(const Bundle& bundle, const std::string& name,
                                   const std::string& place) {

@@ -20,7 +20,4 @@ Result<std::vector<bool>> items_that_fit(const Bundle& bundle, const ItemFilter&
 Result<const Column*> item_column(const Bundle& bundle, const std::string& name,
                                   const std::string& place);
 
-// `name` as a part of a JSON pointer: ~ and / are escaped.
-std::string pointer_part(const std::string& name);
-
 }  // namespace sartor
