@@ -5,6 +5,7 @@
 
 #include "sartor/base/files.h"
 #include "sartor/base/progress.h"
+#include "sartor/base/random.h"
 #include "sartor/base/test_place.h"
 #include "sartor/models/registry.h"
 #include "sartor/pipeline/cache.h"
@@ -210,11 +211,16 @@ class SmallRun : public ::testing::Test {
   }
   ~SmallRun() override { fs::remove_all(folder_); }
 
+  // Users from 24 on take anything.
   void write_log(int users) const {
+    Random random(7);
     std::string log = "user,item,day\n";
     for (int u = 0; u < users; ++u) {
-      for (int day = 0; day < 60; day += 2)
-        log += fmt::format("u{},i{},{}\n", u, u % 2 + 2 * ((u * 7 + day / 2 * 5) % 8), day);
+      for (int day = 0; day < 60; day += 2) {
+        const int item =
+            u < 24 ? u % 2 + 2 * ((u * 7 + day / 2 * 5) % 8) : static_cast<int>(random.below(16));
+        log += fmt::format("u{},i{},{}\n", u, item, day);
+      }
     }
     EXPECT_TRUE(write_file(folder_ + "/log.csv", log));
   }
@@ -275,12 +281,21 @@ TEST_F(SmallRun, TellsWhatItsModelsNote) {
 
 TEST_F(SmallRun, SearchesInPartOfManyCasesAndJudgesAll) {
   write_log(300);
+  config_.models.families = {"popularity", "item_knn"};
+  const Json whole = run();
+  ASSERT_TRUE(whole.is_object()) << error_.message;
+  EXPECT_EQ(details(whole, "search_thinned"), "");
   config_.tuning.max_cases = 100;
   const Json summary = run();
   ASSERT_TRUE(summary.is_object()) << error_.message;
   EXPECT_EQ(details(summary, "search_thinned"),
             "searches look at 100 of 300 cases of validate, evenly spread (tuning.max_cases)\n");
   EXPECT_EQ(summary.at("split").at("validate").at("users"), 300);
+  // What the search reached is of others.
+  const auto searched = [](const Json& of) {
+    return of.at("general").at("metrics").at("validate");
+  };
+  EXPECT_NE(searched(summary), searched(whole));
   EXPECT_EQ(summary.at("segments").at(0).at("test").at("users"), 300);
 }
 
