@@ -43,7 +43,7 @@ max_items = 5000
 CTAS = """
 import sys, time, duckdb
 db = duckdb.connect(sys.argv[2])
-db.execute("SET threads = 2")
+db.execute("SET threads = 2; SET enable_progress_bar = false")
 wall, cpu = time.perf_counter(), time.process_time()
 db.execute("CREATE TABLE events AS SELECT user, item, time, 'take' AS type FROM read_parquet(?)", [sys.argv[1]])
 db.close()

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "sartor/base/checksum.h"
@@ -15,12 +16,22 @@ std::span<const T> view(const std::vector<T>& values) {
   return {values.data(), values.size()};
 }
 
+// All values, or the one that all are, bit by bit: what a log does not have takes no place.
+template <class T>
+void add_values(TensorFile& file, const std::string& name, const std::vector<T>& values) {
+  const auto is_first = [&](const T& value) {
+    return std::memcmp(&value, values.data(), sizeof(T)) == 0;
+  };
+  const bool one = values.size() > 1 && std::all_of(values.begin(), values.end(), is_first);
+  file.add<T>(name, view(values).first(one ? 1 : values.size()));
+}
+
 void add_column(TensorFile& file, const std::string& name, const Column& column) {
   if (column.is_text) {
-    file.add<std::uint32_t>(name + ".codes", view(column.codes));
+    add_values(file, name + ".codes", column.codes);
     file.add_texts(name + ".words", view(column.words));
   } else {
-    file.add<double>(name + ".numbers", view(column.numbers));
+    add_values(file, name + ".numbers", column.numbers);
   }
 }
 
@@ -38,6 +49,10 @@ template <class T>
 Status read(const TensorFile& file, const std::string& name, std::size_t rows,
             std::vector<T>& out) {
   SARTOR_ASSIGN(const auto values, file.get<T>(name));
+  if (values.size() == 1) {
+    out.assign(rows, values.front());
+    return {};
+  }
   if (values.size() != rows) {
     return Error{ErrorCode::bad_data,
                  fmt::format("{}: expected {} values, found {}", name, rows, values.size())};
@@ -163,12 +178,12 @@ TensorFile dataset_file(const Dataset& data, const IngestReport& report) {
   file.add_texts("types", view(data.types));
   file.add<UserId>("events.user", view(events.user));
   file.add<ItemId>("events.item", view(events.item));
-  file.add<Time>("events.time", view(events.time));
-  file.add<std::uint16_t>("events.type", view(events.type));
-  file.add<double>("events.value", view(events.value));
-  file.add<float>("events.dwell_seconds", view(events.dwell_seconds));
-  file.add<std::uint32_t>("events.group", view(events.group));
-  file.add<float>("events.weight", view(events.weight));
+  add_values(file, "events.time", events.time);
+  add_values(file, "events.type", events.type);
+  add_values(file, "events.value", events.value);
+  add_values(file, "events.dwell_seconds", events.dwell_seconds);
+  add_values(file, "events.group", events.group);
+  add_values(file, "events.weight", events.weight);
   Json meta;
   meta["fingerprint"] = data.fingerprint;
   meta["context"] = add_columns(file, "events.context", events.context);

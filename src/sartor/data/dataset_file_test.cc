@@ -35,6 +35,25 @@ TEST(DatasetFile, ComesBackAsItWas) {
             dataset_file(*made.data, made.report).to_bytes());
 }
 
+TEST(DatasetFile, WhatIsTheSameForAllEventsTakesNoPlace) {
+  const TestFolder folder;
+  folder.write("log.csv", good_log(200));
+  auto settings = shop();
+  settings.events[0].value = "7";
+  const auto made = run_ingest(folder, settings);
+  ASSERT_TRUE(made.data.has_value()) << made.data.error().message;
+  const TensorFile file = dataset_file(*made.data, made.report);
+  for (const char* name : {"value", "dwell_seconds", "group", "type", "weight"}) {
+    EXPECT_EQ(file.find(std::string("events.") + name)->shape, std::vector<std::size_t>{1}) << name;
+  }
+  EXPECT_EQ(file.find("events.time")->shape, std::vector<std::size_t>{200});
+  ASSERT_TRUE(file.write(folder / "data.safetensors"));
+  const auto loaded = load_dataset(folder / "data.safetensors");
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_EQ(loaded->data.events.value, std::vector<double>(200, 7));
+  EXPECT_EQ(fingerprint_of(loaded->data), made.data->fingerprint);
+}
+
 TEST(DatasetFile, FingerprintSeesEveryPart) {
   const TestFolder folder;
   const auto made = small_shop(folder);

@@ -35,6 +35,7 @@ class EventReader {
 
   Status read(const EventSource& config, const Resources& resources) {
     find_places(config);
+    reserve(log_.size() + static_cast<std::size_t>(source_.table.rows()));
     auto rows = source_.db.query(source_.typed.select);
     if (!rows) return blame(source_.db, source_.expressions, rows.error());
     while (true) {
@@ -80,6 +81,16 @@ class EventReader {
     }
   }
 
+  void reserve(std::size_t events) {
+    log_.user.reserve(events);
+    log_.item.reserve(events);
+    log_.type.reserve(events);
+    log_.time.reserve(events);
+    if (places_.value != kNoColumn) log_.value.reserve(events);
+    if (places_.dwell != kNoColumn) log_.dwell_seconds.reserve(events);
+    if (places_.group != kNoColumn) log_.group.reserve(events);
+  }
+
   Status read_chunk(const DuckRows& rows) {
     const auto row = rows.values<std::int64_t>(0);
     const std::size_t most = log_.size() + rows.size();
@@ -109,6 +120,7 @@ class EventReader {
       reject(row, column, "", "is missing");
       return false;
     }
+    if (numbers_[column - 1]) return true;
     const std::string_view text = rows.text(column, r);
     if (!text.empty() && text.size() <= kLongestName && text.find('\0') == text.npos) return true;
     const char* reason = text.empty()                 ? "is empty"
@@ -165,22 +177,38 @@ class EventReader {
     return whole;
   }
 
+  std::uint32_t code_of(const DuckRows& rows, std::size_t column, std::size_t r,
+                        NumberCodes& numbers, TextEncoder& encoder) const {
+    if (!numbers_[column - 1]) return encoder.code(rows.text(column, r));
+    return numbers.code(rows.values<std::int64_t>(column)[r], encoder);
+  }
+
+  template <class T>
+  static void append_number(const DuckRows& rows, std::size_t column, std::size_t r,
+                            std::size_t event, std::vector<T>& values) {
+    constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+    if (column == kNoColumn) return;
+    values.resize(event, kNan);  // earlier blocks did not tell
+    values.push_back(rows.missing(column, r) ? kNan
+                                             : static_cast<T>(rows.values<double>(column)[r]));
+  }
+
   void append(const DuckRows& rows, std::size_t r) {
-    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-    const auto number = [&](std::size_t column) {
-      return has(rows, column, r) ? rows.values<double>(column)[r] : kNan;
-    };
     const std::size_t event = log_.size();
-    log_.user.push_back(log_.users.code(rows.text(places_.user, r)));
-    log_.item.push_back(log_.items.code(rows.text(places_.item, r)));
+    log_.user.push_back(code_of(rows, places_.user, r, user_numbers_, log_.users));
+    log_.item.push_back(code_of(rows, places_.item, r, item_numbers_, log_.items));
     log_.time.push_back(places_.time == kNoColumn ? kUntimed
                                                   : rows.values<std::int64_t>(places_.time)[r]);
     log_.type.push_back(
         log_.types.code(has(rows, places_.type, r) ? rows.text(places_.type, r) : "event"));
-    log_.value.push_back(number(places_.value));
-    log_.dwell_seconds.push_back(static_cast<float>(number(places_.dwell)));
-    log_.group.push_back(has(rows, places_.group, r) ? log_.groups.code(rows.text(places_.group, r))
-                                                     : Column::kMissing);
+    append_number(rows, places_.value, r, event, log_.value);
+    append_number(rows, places_.dwell, r, event, log_.dwell_seconds);
+    if (places_.group != kNoColumn) {
+      log_.group.resize(event, Column::kMissing);
+      log_.group.push_back(rows.missing(places_.group, r)
+                               ? Column::kMissing
+                               : log_.groups.code(rows.text(places_.group, r)));
+    }
     for (std::size_t k = 0; k < places_.context.size(); ++k) {
       const std::size_t column = places_.context[k];
       if (!has(rows, column, r)) continue;
@@ -199,7 +227,9 @@ class EventReader {
   RowLedger ledger_;
   Places places_;
   std::vector<std::string> labels_;  // of each column but the row's
-  std::vector<bool> numbers_;        // whether it holds a DOUBLE
+  std::vector<bool> numbers_;        // whether it holds a number: BIGINT of ids, DOUBLE else
+  NumberCodes user_numbers_;
+  NumberCodes item_numbers_;
   std::int64_t last_row_ = -1;
 };
 
@@ -223,8 +253,8 @@ Result<std::vector<KeyedSql>> wanted_of(const EventSource& source, const std::st
     if (!text.empty()) wanted.push_back({key, text, role});
   };
   add("keep", source.keep, SqlRole::condition);
-  add("user", source.user, SqlRole::name);
-  add("item", source.item, SqlRole::name);
+  add("user", source.user, SqlRole::id);
+  add("item", source.item, SqlRole::id);
   add("time", source.time, SqlRole::moment);
   add("type", source.type.empty() ? "'event'" : source.type, SqlRole::name);
   add("value", source.value, SqlRole::number);

@@ -11,7 +11,8 @@
 
 namespace sartor {
 
-// Events of all blocks so far, in the order of the files. One entry per event in every vector.
+// Events of all blocks so far, in the order of the files. One entry per event in every vector; but
+// group, value and dwell_seconds end after the last event of the last block that tells them.
 struct EventLog {
   TextEncoder users;
   TextEncoder items;

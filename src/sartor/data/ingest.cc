@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
+#include <functional>
+#include <limits>
+#include <span>
 #include <tuple>
 
 #include "sartor/data/attribute_reader.h"
@@ -15,6 +17,7 @@
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/event_reader.h"
 #include "sartor/data/signal.h"
+#include "sartor/data/time_order.h"
 
 namespace sartor {
 namespace {
@@ -56,43 +59,23 @@ Result<Time> latest_moment(const DataConfig& config) {
   return now + static_cast<Time>(config.future_hours * static_cast<double>(kHour));
 }
 
-template <class T>
-std::vector<std::uint32_t> apply_ranks(const std::vector<T>& codes, const TextEncoder& encoder) {
+// The codes become ranks; the encoder's names, sorted.
+std::vector<std::string> rank(std::vector<std::uint32_t>& codes, const TextEncoder& encoder) {
   const auto ranks = encoder.ranks();
-  std::vector<std::uint32_t> out;
-  out.reserve(codes.size());
-  for (const T code : codes) out.push_back(code == Column::kMissing ? code : ranks[code]);
-  return out;
-}
-
-// Sorts blocks, then merges neighbours; blocks depend on the size alone.
-template <class Less>
-Status sort_order(const Resources& resources, std::vector<std::uint32_t>& order, const Less& less) {
-  constexpr std::size_t kBlock = 1 << 17;
-  const auto at = [&](std::size_t i) {
-    return order.begin() + static_cast<std::ptrdiff_t>(std::min(i, order.size()));
-  };
-  SARTOR_TRY(parallel_for(resources, order.size(), kBlock,
-                          [&](std::size_t begin, std::size_t end) -> Status {
-                            std::sort(at(begin), at(end), less);
-                            return {};
-                          }));
-  for (std::size_t width = kBlock; width < order.size(); width *= 2) {
-    const std::size_t pairs = (order.size() + 2 * width - 1) / (2 * width);
-    SARTOR_TRY(parallel_for(resources, pairs, 1, [&](std::size_t begin, std::size_t) -> Status {
-      const std::size_t first = begin * 2 * width;
-      std::inplace_merge(at(first), at(first + width), at(first + 2 * width), less);
-      return {};
-    }));
+  for (std::uint32_t& code : codes) {
+    if (code != Column::kMissing) code = ranks[code];
   }
-  return {};
+  return encoder.sorted();
 }
 
+// In the order of `order`; `missing` where `values` has ended before.
 template <class To, class T>
-std::vector<To> permuted(const std::vector<T>& values, const std::vector<std::uint32_t>& order) {
+std::vector<To> permuted(const std::vector<T>& values, const std::vector<std::uint32_t>& order,
+                         To missing = {}) {
+  if (values.empty()) return std::vector<To>(order.size(), missing);
   std::vector<To> out;
   out.reserve(order.size());
-  for (const std::uint32_t e : order) out.push_back(static_cast<To>(values[e]));
+  for (const std::uint32_t e : order) out.push_back(e < values.size() ? To(values[e]) : missing);
   return out;
 }
 
@@ -125,40 +108,49 @@ std::vector<std::string> erased_names(const DataSettings& settings, const FactTa
   return names;
 }
 
+// Each job writes what belongs to it alone.
+Status at_once(const Resources& resources, std::span<const std::function<void()>> jobs) {
+  return parallel_for(resources, jobs.size(), 1, [&](std::size_t job, std::size_t) -> Status {
+    jobs[job]();
+    return {};
+  });
+}
+
 // Names by bytes, events by (time, user, item, type, group, source order); without the erased ones.
 Result<Sorted> sort_events(EventLog log, const std::vector<bool>& erased,
                            const Resources& resources) {
-  log.user = apply_ranks(log.user, log.users);
-  log.item = apply_ranks(log.item, log.items);
-  log.type = apply_ranks(log.type, log.types);
-  log.group = apply_ranks(log.group, log.groups);
-  const auto less = [&](std::uint32_t a, std::uint32_t b) {
-    if (log.time[a] != log.time[b]) return log.time[a] < log.time[b];
-    if (log.time[a] == kUntimed) return a < b;
-    return std::tie(log.user[a], log.item[a], log.type[a], log.group[a], a) <
-           std::tie(log.user[b], log.item[b], log.type[b], log.group[b], b);
+  constexpr auto kNan = std::numeric_limits<float>::quiet_NaN();
+  Sorted out;
+  SARTOR_TRY(at_once(resources, {{[&] { out.users = rank(log.user, log.users); },
+                                  [&] { out.items = rank(log.item, log.items); },
+                                  [&] { out.types = rank(log.type, log.types); },
+                                  [&] { out.groups = rank(log.group, log.groups); }}}));
+  const auto group = [&](std::uint32_t e) {
+    return e < log.group.size() ? log.group[e] : Column::kMissing;
   };
-  std::vector<std::uint32_t> order(log.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::erase_if(order, [&](std::uint32_t e) { return erased[e]; });
-  SARTOR_TRY(sort_order(resources, order, less));
-  Sorted out{.users = log.users.sorted(),
-             .items = log.items.sorted(),
-             .types = log.types.sorted(),
-             .groups = log.groups.sorted()};
+  const auto less = [&](std::uint32_t a, std::uint32_t b) {
+    const auto ids = [&](std::uint32_t e) {
+      return std::tie(log.user[e], log.item[e], log.type[e]);
+    };
+    if (ids(a) != ids(b)) return ids(a) < ids(b);
+    return std::pair(group(a), a) < std::pair(group(b), b);
+  };
+  const auto order = time_order(log.time, erased, less);
   Events& events = out.events;
-  for (const std::uint32_t e : order) {
-    events.user.push_back(UserId{log.user[e]});
-    events.item.push_back(ItemId{log.item[e]});
-  }
-  events.time = permuted<Time>(log.time, order);
-  events.type = permuted<std::uint16_t>(log.type, order);
-  events.value = permuted<double>(log.value, order);
-  events.dwell_seconds = permuted<float>(log.dwell_seconds, order);
-  events.group = permuted<std::uint32_t>(log.group, order);
+  std::vector<std::function<void()>> jobs = {
+      [&] { events.user = permuted<UserId>(log.user, order); },
+      [&] { events.item = permuted<ItemId>(log.item, order); },
+      [&] { events.time = permuted<Time>(log.time, order); },
+      [&] { events.type = permuted<std::uint16_t>(log.type, order); },
+      [&] { events.value = permuted<double>(log.value, order, kNan); },
+      [&] { events.dwell_seconds = permuted<float>(log.dwell_seconds, order, kNan); },
+      [&] { events.group = permuted<std::uint32_t>(log.group, order, Column::kMissing); }};
   std::sort(log.context.begin(), log.context.end(),
             [](const FactColumn& a, const FactColumn& b) { return a.name() < b.name(); });
-  for (const FactColumn& column : log.context) events.context.push_back(column.take(order));
+  events.context.resize(log.context.size());
+  for (std::size_t k = 0; k < log.context.size(); ++k)
+    jobs.push_back([&, k] { events.context[k] = log.context[k].take(order); });
+  SARTOR_TRY(at_once(resources, jobs));
   return out;
 }
 

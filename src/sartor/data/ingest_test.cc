@@ -1,8 +1,10 @@
 // What becomes of rows: mapping, types, zones, sources, formats, and SQL that is up to no good.
 #include "sartor/data/ingest.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <atomic>
 
 #include "sartor/data/duckdb.h"
@@ -289,6 +291,26 @@ TEST(Ingest, EveryFormatGivesTheSameDataset) {
   }
 }
 
+TEST(Ingest, WholeNumbersOfParquetAreTheIdsThatTheirDigitsAre) {
+  const TestFolder folder;
+  const std::string rows =
+      "SELECT unnest([7, -7, 70000000, 7, 9223372036854775807, 70000000])::BIGINT AS who, "
+      "unnest([3, 4, 3, 250, 0, 4])::UTINYINT AS what, TIMESTAMP '2021-01-01' + to_days("
+      "generate_subscripts([0, 1, 2, 3, 4, 5], 1)::INTEGER) AS seen, 1 AS paid";
+  auto db = DuckDb::open({}, folder.path());
+  ASSERT_TRUE(db.has_value());
+  for (const char* name : {"log.parquet", "log.csv"})
+    ASSERT_TRUE(db->run("COPY (" + rows + ") TO " + sql_text(folder / name)));
+  const auto numbers = run_ingest(folder, shop("log.parquet"));
+  ASSERT_TRUE(numbers.data.has_value()) << numbers.data.error().message;
+  EXPECT_THAT(numbers.data->users.names(),
+              ElementsAre("-7", "7", "70000000", "9223372036854775807"));
+  EXPECT_THAT(numbers.data->items.names(), ElementsAre("0", "250", "3", "4"));
+  const auto texts = run_ingest(folder, shop("log.csv"));
+  ASSERT_TRUE(texts.data.has_value()) << texts.data.error().message;
+  EXPECT_EQ(numbers.data->fingerprint, texts.data->fingerprint);
+}
+
 TEST(Ingest, NestedJson) {
   const TestFolder folder;
   folder.write(
@@ -340,6 +362,33 @@ TEST(Ingest, PositivesAndTheirWeights) {
   EXPECT_EQ(result.report.positives, 1U);
   EXPECT_EQ(result.report.changed.at("weight_not_positive"), 1U);
   EXPECT_EQ(result.data->events.weight[1], 2);  // q, x, y, z of a
+}
+
+TEST(Ingest, PositivesByWordsAreThoseOfEveryEvent) {
+  const TestFolder folder;
+  std::string text = "who,what,seen,paid,device\n";
+  for (int i = 0; i < 600; ++i) {
+    text +=
+        fmt::format("u{},i{},2021-01-{:02} 00:{:02}:00,{},{}\n", i % 7, i % 11, 1 + i % 28, i % 60,
+                    i % 4, std::array{"tablet", "", "phone"}[static_cast<std::size_t>(i % 3)]);
+  }
+  folder.write("log.csv", text);
+  auto settings = shop();
+  settings.events[0].type = "what";
+  settings.events[0].context = {{"device", "device"}};
+  const std::string words =
+      "type <> 'i3' AND coalesce(context.device, 'none') IN ('tablet', 'none')";
+  settings.signal.positive = words;
+  settings.signal.weight = "CASE WHEN type = 'i4' THEN 0 ELSE length(type) END";
+  const auto combined = run_ingest(folder, settings);
+  ASSERT_TRUE(combined.data.has_value()) << combined.data.error().message;
+  settings.signal.positive = words + " AND (value IS NULL OR value >= 0)";  // not of words alone
+  const auto each = run_ingest(folder, settings);
+  ASSERT_TRUE(each.data.has_value()) << each.data.error().message;
+  EXPECT_GT(combined.report.positives, 200U);
+  EXPECT_GT(combined.report.changed.at("weight_not_positive"), 0U);
+  EXPECT_EQ(combined.report.changed, each.report.changed);
+  EXPECT_EQ(combined.data->fingerprint, each.data->fingerprint);
 }
 
 TEST(Ingest, RareItemsAreLeftOutAndCounted) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <deque>
 
 #include "sartor/base/text.h"
 #include "sartor/data/duckdb.h"
@@ -13,7 +14,8 @@
 namespace sartor {
 namespace {
 
-// The event columns that the expressions name, as arrays that DuckDB can take.
+// The event columns that the expressions name, as arrays that DuckDB can take: a row for every
+// event; or, where they are words of few combinations (`type = 'purchase'`), for every combination.
 class EventTable {
  public:
   EventTable(const Events& events, const EventWords& words) : events_(events), words_(words) {}
@@ -41,15 +43,51 @@ class EventTable {
       }
       select += fmt::format("{}struct_pack({}) AS context", select.empty() ? "" : ", ", pack);
     }
-    if (inputs.empty()) {  // constants: any column will do
-      add(input_of("value"), "value");
+    if (inputs.empty()) {  // constants: any column of words will do
+      add(input_of("type"), "type");
     }
-    SARTOR_TRY(db.create_table("facts", events_.size(), inputs));
+    const std::size_t rows = combine(inputs) ? combinations_.size() : events_.size();
+    SARTOR_TRY(db.create_table("facts", rows, inputs));
     return db.run("CREATE VIEW events AS SELECT rowid AS \"sartor.row\", " + select +
                   " FROM facts");
   }
 
+  // The row that stands for the event.
+  std::size_t row_of(std::size_t event) const { return rows_.empty() ? event : rows_[event]; }
+
  private:
+  // Leaves one row of each combination of words, if they are few.
+  bool combine(std::vector<DuckInput>& inputs) {
+    constexpr std::size_t kMost = 1 << 16;
+    std::size_t possible = 1;
+    for (const DuckInput& input : inputs) {
+      if (input.kind != DuckInput::Kind::text) return false;
+      possible *= input.words.size() + 1;  // and none
+      if (possible > kMost) return false;
+    }
+    constexpr std::uint32_t kNone = 0xffffffff;
+    std::vector<std::uint32_t> row_of(possible, kNone);
+    rows_.reserve(events_.size());
+    for (std::uint32_t e = 0; e < events_.size(); ++e) {
+      std::size_t place = 0;
+      for (const DuckInput& input : inputs) {
+        place = place * (input.words.size() + 1) +
+                std::min<std::size_t>(input.codes[e], input.words.size());
+      }
+      if (row_of[place] == kNone) {
+        row_of[place] = static_cast<std::uint32_t>(combinations_.size());
+        combinations_.push_back(e);
+      }
+      rows_.push_back(row_of[place]);
+    }
+    for (DuckInput& input : inputs) {
+      std::vector<std::uint32_t>& codes = codes_.emplace_back();
+      for (const std::uint32_t e : combinations_) codes.push_back(input.codes[e]);
+      input.codes = codes;
+    }
+    return true;
+  }
+
   static bool is_named(const std::vector<UserSql>& expressions, const std::string& name) {
     return std::any_of(expressions.begin(), expressions.end(), [&](const UserSql& sql) {
       return std::any_of(sql.columns.begin(), sql.columns.end(),
@@ -62,9 +100,7 @@ class EventTable {
   }
 
   DuckInput input_of(const std::string& name) {
-    codes_.reserve(8);  // spans into its members stay good
-    codes_.emplace_back();
-    std::vector<std::uint32_t>& codes = codes_.back();
+    std::vector<std::uint32_t>& codes = codes_.emplace_back();
     codes.reserve(events_.size());
     if (name == "user") {
       for (const UserId user : events_.user) codes.push_back(user.value);
@@ -98,8 +134,10 @@ class EventTable {
 
   const Events& events_;
   const EventWords& words_;
-  std::vector<std::vector<std::uint32_t>> codes_;
+  std::deque<std::vector<std::uint32_t>> codes_;  // spans into its members stay good
   std::vector<double> dwell_;
+  std::vector<std::uint32_t> rows_;          // of each event, if there are fewer
+  std::vector<std::uint32_t> combinations_;  // the first event of each row
 };
 
 Status check_columns(const UserSql& sql, const Events& events) {
@@ -161,8 +199,7 @@ Status mark_positives(Events& events, const EventWords& words, const SignalConfi
     return user_sql_error(tried ? weight : positive, error);
   };
   if (!rows) return blamed(rows.error());
-  events.weight.assign(events.size(), 0);
-  std::uint64_t without_weight = 0;
+  std::vector<float> weight_of;  // of each row; negative: no positive
   while (true) {
     const auto more = rows->next();
     if (!more) return blamed(more.error());
@@ -171,12 +208,18 @@ Status mark_positives(Events& events, const EventWords& words, const SignalConfi
     const auto is_positive = rows->values<bool>(1);
     const auto weights = rows->values<double>(2);
     for (std::size_t r = 0; r < rows->size(); ++r) {
-      if (!is_positive[r]) continue;
       const auto value = rows->missing(2, r) ? 0.0F : static_cast<float>(weights[r]);
-      const bool counts = std::isfinite(value) && value > 0;
-      if (counts) events.weight[static_cast<std::size_t>(row[r])] = value;
-      without_weight += counts ? 0 : 1;
+      const float counted = std::isfinite(value) && value > 0 ? value : 0;
+      weight_of.resize(std::max(weight_of.size(), static_cast<std::size_t>(row[r]) + 1), -1);
+      weight_of[static_cast<std::size_t>(row[r])] = is_positive[r] ? counted : -1;
     }
+  }
+  std::uint64_t without_weight = 0;
+  events.weight.reserve(events.size());
+  for (std::size_t e = 0; e < events.size(); ++e) {
+    const float value = weight_of[table.row_of(e)];
+    without_weight += value == 0 ? 1 : 0;
+    events.weight.push_back(std::max(value, 0.0F));
   }
   if (without_weight > 0) report.changed["weight_not_positive"] += without_weight;
   return {};

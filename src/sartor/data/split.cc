@@ -8,20 +8,19 @@
 namespace sartor {
 namespace {
 
-// The moments of the timed positives, ascending.
+// The moments of the timed positives, in no order.
 std::vector<Time> positive_times(const InteractionLog& log) {
   std::vector<Time> times;
   times.reserve(log.rows.size());
   for (const Interaction& row : log.rows) {
     if (row.time != kUntimed) times.push_back(row.time);
   }
-  std::sort(times.begin(), times.end());
   return times;
 }
 
 // The date, or the moment from which on `share` of the positives lie.
 Result<Time> boundary(const std::string& key, const std::string& date, double share,
-                      const std::vector<Time>& times) {
+                      std::vector<Time>& times) {
   if (!date.empty()) {
     auto time = parse_time(date);
     if (!time)
@@ -30,7 +29,9 @@ Result<Time> boundary(const std::string& key, const std::string& date, double sh
   }
   const double place = static_cast<double>(times.size()) * (1 - std::clamp(share, 0.0, 1.0));
   const auto index = std::min(static_cast<std::size_t>(place + 0.5), times.size() - 1);
-  return times[index];
+  const auto place_of = times.begin() + static_cast<std::ptrdiff_t>(index);
+  std::nth_element(times.begin(), place_of, times.end());
+  return *place_of;
 }
 
 struct NamedWindow {
@@ -38,10 +39,10 @@ struct NamedWindow {
   Window window;
 };
 
-Status check(const std::vector<NamedWindow>& windows, const std::vector<Time>& times,
-             bool has_untimed) {
-  const std::string span = fmt::format("the positives run from {} to {}",
-                                       format_time(times.front()), format_time(times.back()));
+Status check(const std::vector<NamedWindow>& windows, const std::vector<Time>& times, Time first,
+             Time last, bool has_untimed) {
+  const std::string span =
+      fmt::format("the positives run from {} to {}", format_time(first), format_time(last));
   for (const auto& [name, window] : windows) {
     const std::string bounds = fmt::format("split: {} from {} until {}", name,
                                            format_time(window.from), format_time(window.until));
@@ -50,12 +51,14 @@ Status check(const std::vector<NamedWindow>& windows, const std::vector<Time>& t
                                                   "follow each other; {}",
                                                   bounds, span)};
     }
-    const auto first = std::lower_bound(times.begin(), times.end(), window.from);
-    if (first == times.end() || *first >= window.until) {
+    const auto holds = [&window = window](Time time) {
+      return time >= window.from && time < window.until;
+    };
+    if (std::none_of(times.begin(), times.end(), holds)) {
       return Error{ErrorCode::config, fmt::format("{} holds no positive; {}", bounds, span)};
     }
   }
-  if (times.front() >= windows.front().window.from && !has_untimed) {
+  if (first >= windows.front().window.from && !has_untimed) {
     return Error{
         ErrorCode::config,
         fmt::format("split: no positive lies before validate ({}), so that there is nothing "
@@ -72,7 +75,7 @@ Result<Split> make_split(const InteractionLog& log, const SplitConfig& config) {
     return Error{ErrorCode::config,
                  fmt::format("split.cases: expected 'window' or 'next', found '{}'", config.cases)};
   }
-  const auto times = positive_times(log);
+  std::vector<Time> times = positive_times(log);
   if (times.empty()) {
     return Error{ErrorCode::config,
                  "split: there is no positive event with a time; see signal.positive"};
@@ -80,6 +83,9 @@ Result<Split> make_split(const InteractionLog& log, const SplitConfig& config) {
   if (config.validate + config.confirm + config.test >= 1) {
     return Error{ErrorCode::config, "split: validate + confirm + test must be below 1"};
   }
+  const auto [least, most] = std::minmax_element(times.begin(), times.end());
+  const Time first = *least;
+  const Time last = *most;
   Split split;
   SARTOR_ASSIGN(split.validate.from,
                 boundary("validate_from", config.validate_from,
@@ -87,19 +93,19 @@ Result<Split> make_split(const InteractionLog& log, const SplitConfig& config) {
   SARTOR_ASSIGN(split.confirm.from,
                 boundary("confirm_from", config.confirm_from, config.confirm + config.test, times));
   SARTOR_ASSIGN(split.test.from, boundary("test_from", config.test_from, config.test, times));
-  split.test.until = times.back() + 1;
+  split.test.until = last + 1;
   if (!config.until.empty()) {
     SARTOR_ASSIGN(split.test.until, boundary("until", config.until, 0, times));
   }
   split.validate.until = split.confirm.from;
   split.confirm.until = split.test.from;
   SARTOR_TRY(check({{"validate", split.validate}, {"confirm", split.confirm}, {"test", split.test}},
-                   times, times.size() < log.rows.size()));
+                   times, first, last, times.size() < log.rows.size()));
   // An earlier window needs at least its own length of log before it, to learn from.
   const Time length = split.validate.until - split.validate.from;
   for (Time until = split.validate.from;
        split.earlier.size() < static_cast<std::size_t>(config.earlier) &&
-       until - 2 * length >= times.front();
+       until - 2 * length >= first;
        until -= length) {
     split.earlier.push_back({until - length, until});
   }

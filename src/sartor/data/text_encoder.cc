@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <string>
 
 #include "sartor/base/checksum.h"
 
@@ -59,6 +60,39 @@ void TextEncoder::grow() {
     std::size_t slot = hashes_[code] & mask;
     while (slots_[slot] != 0) slot = (slot + 1) & mask;
     slots_[slot] = static_cast<std::uint32_t>(code) + 1;
+  }
+}
+
+std::uint32_t NumberCodes::code(std::int64_t number, TextEncoder& encoder) {
+  constexpr std::int64_t kSmall = 1 << 22;
+  if (number >= 0 && number < kSmall) {
+    const auto place = static_cast<std::size_t>(number);
+    if (place >= small_.size()) small_.resize(std::max(place + 1, small_.size() * 2), kFree);
+    if (small_[place] == kFree) small_[place] = encoder.code(std::to_string(number));
+    return small_[place];
+  }
+  if ((size_ + 1) * 2 > slots_.size()) grow();
+  Slot& slot = find(number);
+  if (slot.code == kFree) {
+    slot = {number, encoder.code(std::to_string(number))};
+    ++size_;
+  }
+  return slot.code;
+}
+
+NumberCodes::Slot& NumberCodes::find(std::int64_t number) {
+  const std::size_t mask = slots_.size() - 1;
+  // Fibonacci hashing: the high bits of the product are the mixed ones.
+  std::size_t at = (static_cast<std::uint64_t>(number) * 0x9e3779b97f4a7c15U) >> 32 & mask;
+  while (slots_[at].code != kFree && slots_[at].number != number) at = (at + 1) & mask;
+  return slots_[at];
+}
+
+void NumberCodes::grow() {
+  std::vector<Slot> old(std::max<std::size_t>(1024, slots_.size() * 2));
+  old.swap(slots_);
+  for (const Slot& slot : old) {
+    if (slot.code != kFree) find(slot.number) = slot;
   }
 }
 

@@ -34,4 +34,25 @@ class TextEncoder {
   std::uint32_t last_ = 0;  // logs repeat themselves: the last answer
 };
 
+// The codes that a TextEncoder gives to whole numbers, each made a text once and not every time.
+class NumberCodes {
+ public:
+  // That of the text of `number`, in decimal digits. Always the same `encoder`.
+  std::uint32_t code(std::int64_t number, TextEncoder& encoder);
+
+ private:
+  void grow();
+
+  struct Slot {
+    std::int64_t number = 0;
+    std::uint32_t code = kFree;
+  };
+  static constexpr std::uint32_t kFree = 0xffffffff;
+  Slot& find(std::int64_t number);  // its own, or the free one that is to become its own
+
+  std::vector<std::uint32_t> small_;  // by number, for those that a table can hold
+  std::vector<Slot> slots_;           // open addressing, for the others
+  std::size_t size_ = 0;              // of these
+};
+
 }  // namespace sartor

@@ -20,6 +20,11 @@ bool is_whole(const std::string& type) {
   return kTypes.count(type) != 0;
 }
 
+// Whole, and never beyond BIGINT.
+bool fits_bigint(const std::string& type) {
+  return is_whole(type) && type.find("HUGE") == type.npos && type != "UBIGINT";
+}
+
 bool is_real(const std::string& type) {
   return type == "DOUBLE" || type == "FLOAT" || type.starts_with("DECIMAL");
 }
@@ -231,6 +236,7 @@ class Typer {
             "file writes it",
             shown, expression.sql.text);
       case SqlRole::name:
+      case SqlRole::id:
       case SqlRole::fact:
         return is_scalar(type) ? "" : "expected a single value, found " + shown;
     }
@@ -282,7 +288,7 @@ class Typer {
     const SourceColumn* found = table_.find(expression.sql.columns.front());
     *column = static_cast<std::size_t>(found - table_.columns.data());
     if (!found->is_text) return false;
-    return expression.role == SqlRole::name ||
+    return expression.role == SqlRole::name || expression.role == SqlRole::id ||
            (expression.role == SqlRole::fact && !is_numeric(types_[*column]));
   }
 
@@ -328,7 +334,7 @@ class Typer {
       if (keeps_text(expression, &c)) {
         inner += fmt::format(", {} AS {}", raw_name(c), e);
         // 17850.0 in a column of numbers with fractions is 17850, as it would be in Parquet.
-        const bool strip = expression.role == SqlRole::name && facts_[c].natural() == "DOUBLE";
+        const bool strip = expression.role != SqlRole::fact && facts_[c].natural() == "DOUBLE";
         outer += strip ? fmt::format(
                              ", CASE WHEN contains({0}, '.') THEN rtrim(rtrim({0}, '0'), "
                              "'.') ELSE {0} END",
@@ -338,10 +344,13 @@ class Typer {
       }
       SARTOR_ASSIGN(const std::string type, type_of(expression.sql));
       expression.is_number = expression.role == SqlRole::number ||
-                             (expression.role == SqlRole::fact && is_numeric(type));
+                             (expression.role == SqlRole::fact && is_numeric(type)) ||
+                             (expression.role == SqlRole::id && fits_bigint(type));
       inner += fmt::format(", {} AS {}", expression.sql.in_brackets(), e);
       if (expression.role == SqlRole::moment) {
         outer += ", " + moment_sql(e, type, expression.sql);
+      } else if (expression.is_number && expression.role == SqlRole::id) {
+        outer += fmt::format(", CAST({} AS BIGINT)", e);
       } else if (expression.is_number) {
         outer += fmt::format(", CAST({} AS DOUBLE)", e);
       } else {

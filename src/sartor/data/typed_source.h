@@ -17,13 +17,14 @@
 namespace sartor {
 
 // What an expression has to give: true or false; a moment, as microseconds; a number; a name, as
-// text; or a fact, as a number where it is one and as text elsewhere.
-enum class SqlRole { condition, moment, number, name, fact };
+// text; an id, as a whole number where it is one and as text elsewhere; or a fact, as a number
+// where it is one and as text elsewhere.
+enum class SqlRole { condition, moment, number, name, id, fact };
 
 struct RoleSql {
   UserSql sql;
   SqlRole role = SqlRole::name;
-  bool is_number = false;  // of a fact: what it turned out to be
+  bool is_number = false;  // of an id or a fact: what it turned out to be
 };
 
 // A cell whose text is not of its column's type.

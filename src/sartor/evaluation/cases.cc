@@ -23,7 +23,7 @@ Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
                    bool count_new_items) {
   Cases cases{.as_of = window.from, .target_begin = {0}};
   std::vector<ItemId> targets;
-  std::vector<ItemId> taken;
+  std::vector<std::size_t> taken_by(repeat ? 0 : log.items);  // the last user who took it, from 1
   for (std::size_t user = 0; user < log.users; ++user) {
     const auto rows = rows_in(log, user, window.from, window.until);
     if (rows.empty()) continue;
@@ -32,14 +32,10 @@ Cases window_cases(const InteractionLog& log, const Window& window, bool repeat,
     std::sort(targets.begin(), targets.end());
     targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
     if (!repeat) {
-      taken.clear();
       for (const Interaction& row : rows_in(log, user, kUntimed, window.from)) {
-        taken.push_back(row.item);
+        taken_by[row.item.index()] = user + 1;
       }
-      std::sort(taken.begin(), taken.end());
-      std::erase_if(targets, [&](ItemId item) {
-        return std::binary_search(taken.begin(), taken.end(), item);
-      });
+      std::erase_if(targets, [&](ItemId item) { return taken_by[item.index()] == user + 1; });
       if (targets.empty()) continue;
     }
     const auto is_new = [&](ItemId item) {

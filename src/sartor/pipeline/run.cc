@@ -211,11 +211,12 @@ class Run {
       fs::copy_file(bad_rows, run_folder() + "/quarantine.csv",
                     fs::copy_options::overwrite_existing, ignored);
     }
-    SARTOR_ASSIGN(project_, Project::make(std::move(*data), config_));
+    data_ = std::move(*data);
     return {};
   }
 
   Status segment() {
+    SARTOR_ASSIGN(project_, Project::make(std::move(data_), config_));
     segment_key_ = Fingerprint()
                        .add(data_key_)
                        .add(json_text(config_node(config_.split)))
@@ -502,6 +503,7 @@ class Run {
   bool worked_ = false;
 
   IngestReport ingest_report_;
+  Dataset data_;  // until the project has it
   std::shared_ptr<const Project> project_;
   std::optional<SegmentStep> segments_;
   std::optional<OldVersion> old_;  // of the bundle that is published now
