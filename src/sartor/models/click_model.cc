@@ -99,8 +99,10 @@ Result<std::vector<float>> ClickModel::probabilities(std::span<const float> rows
   std::vector<float> out(rows.size() / width);
   SARTOR_TRY(parallel_for(
       resources, out.size(), kRowsPerBlock, [&](std::size_t begin, std::size_t end) -> Status {
+        std::vector<double> scores(end - begin);
+        trees_.score(rows.subspan(begin * width, scores.size() * width), scores);
         for (std::size_t r = begin; r < end; ++r)
-          out[r] = static_cast<float>(probability(rows.subspan(r * width, width)));
+          out[r] = static_cast<float>(logistic(slope_ * scores[r - begin] + shift_));
         return {};
       }));
   return out;
@@ -166,8 +168,8 @@ Result<ClickModel> fit_click_model(const ClickRows& rows, Time from, const Click
   model.config_ = config;
   if (config.calibrate) {
     std::vector<double> scores;
-    for (std::size_t r = 0; r < late.rows(); ++r)
-      scores.push_back(first.score(std::span(late.x).subspan(r * late.features, late.features)));
+    scores.resize(late.rows());
+    first.score(late.x, scores);
     std::tie(model.slope_, model.shift_) = platt_scale(scores, late.label);
   }
   TreesConfig whole = config.trees;

@@ -133,11 +133,12 @@ class Reranker final : public Model {
     }
     std::vector<double> scores(list.size());
     std::vector<float> features;
-    for (std::size_t r = 0; r < list.size(); ++r) {
-      if (r % kRowsPerLook == 0 && query.is_late()) return;
+    for (std::size_t begin = 0; begin < list.size(); begin += kRowsPerLook) {
+      if (query.is_late()) return;
+      const std::size_t n = std::min(kRowsPerLook, list.size() - begin);
       features.clear();
-      maker.add_features(r, features);
-      scores[r] = trees_.score(features);
+      for (std::size_t r = begin; r < begin + n; ++r) maker.add_features(r, features);
+      trees_.score(features, std::span(scores).subspan(begin, n));
     }
     // What is not on the list stands below it, a hair apart, in the blend's order. Items that were
     // taken before may stand above the list's last by the blend; the caller leaves them out.

@@ -121,6 +121,12 @@ double Trees::score(std::span<const float> x) const {
   return sum;
 }
 
+void Trees::score(std::span<const float> rows, std::span<double> out) const {
+  if (masked_ != nullptr) return masked_->score(rows, features_, out);
+  for (std::size_t r = 0; r < out.size(); ++r)
+    out[r] = score(rows.subspan(r * features_, features_));
+}
+
 std::vector<double> Trees::importance() const {
   std::vector<double> gain(features_, 0.0);
   double total = 0;
@@ -172,6 +178,11 @@ Result<Trees> Trees::load(const TensorFile& file) {
             trees.feature_[i] >= 0 && static_cast<std::size_t>(trees.feature_[i]) < trees.features_;
   }
   if (!whole) return Error{ErrorCode::bad_data, "trees: a node points to what is not there"};
+  if (auto masked =
+          MaskedTrees::make({trees.root_.span(), trees.feature_.span(), trees.left_.span(),
+                             trees.right_.span(), trees.threshold_.span(), trees.leaf_.span()})) {
+    trees.masked_ = std::make_shared<const MaskedTrees>(std::move(*masked));
+  }
   return trees;
 }
 
@@ -260,8 +271,12 @@ class HeldOut {
     std::vector<double> sums((score_.size() + kRowsPerBlock - 1) / kRowsPerBlock);
     SARTOR_TRY(parallel_for(
         resources_, score_.size(), kRowsPerBlock, [&](std::size_t begin, std::size_t end) {
+          std::vector<double> added(end - begin);
+          tree.score(
+              std::span(rows_.x).subspan(begin * rows_.features, added.size() * rows_.features),
+              added);
           for (std::size_t r = begin; r < end; ++r) {
-            score_[r] += tree.score(std::span(rows_.x).subspan(r * rows_.features, rows_.features));
+            score_[r] += added[r - begin];
             const double s = rows_.label[r] > 0 ? -score_[r] : score_[r];
             sums[begin / kRowsPerBlock] += std::max(s, 0.0) + std::log1p(std::exp(-std::abs(s)));
           }
