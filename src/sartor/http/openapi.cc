@@ -12,16 +12,21 @@ namespace sartor {
 namespace {
 
 Json schema_of(const RouteParameter& parameter) {
+  constexpr const char* kNoNul = "^[^\\u0000]*$";  // as percent_decode() has it
   if (parameter.is_map) {
     return {{"type", "object"},
-            {"additionalProperties", {{"type", "string"}, {"maxLength", parameter.high}}}};
+            {"additionalProperties",
+             {{"type", "string"}, {"maxLength", parameter.high}, {"pattern", kNoNul}}}};
   }
   Json schema;
   if (parameter.type == ParameterType::whole) {
     schema = {{"type", "integer"}, {"minimum", parameter.low}, {"maximum", parameter.high}};
     if (parameter.otherwise) schema["default"] = *parameter.otherwise;
   } else {
-    schema = {{"type", "string"}, {"minLength", parameter.low}, {"maxLength", parameter.high}};
+    schema = {{"type", "string"},
+              {"minLength", parameter.low},
+              {"maxLength", parameter.high},
+              {"pattern", kNoNul}};
   }
   if (!parameter.words.empty()) schema = {{"type", "string"}, {"enum", parameter.words}};
   if (!parameter.repeated) return schema;
