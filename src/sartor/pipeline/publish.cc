@@ -111,6 +111,7 @@ Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Res
   std::vector<const PartitionRecipe*> recipes;
   for (const PartitionRecipe& recipe : *facts.tried) recipes.push_back(&recipe);
   recipes.push_back(facts.control);
+  recipes.insert(recipes.end(), facts.over_blend.begin(), facts.over_blend.end());
   SARTOR_TRY(folder.add("evidence/trials.log",
                         trial_journal(*facts.general, recipes, {}, facts.general->plan)));
   SARTOR_ASSIGN(const std::string per_user, folder.place("evidence/per_user.parquet"));
