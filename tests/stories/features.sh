@@ -104,6 +104,35 @@ cp "$out" plain.json
 run 0 sartor recommend . --user u1 -k 3 --json
 run 0 sartor replay bundles/current
 
+# A stranger's carts count at once, by the same SQL; filters name what is known of items.
+"$SARTOR" serve . --port 0 --set serve.holdback_least=0 --set serve.holdback_most=0 > served.txt 2>&1 &
+server=$!
+for _ in $(seq 100); do grep -q 'at http' served.txt && break; sleep 0.1; done
+url=$(grep -o 'http://[0-9.:]*' served.txt | head -n 1)
+post() { python3 - "$url$1" "$2" <<'PY'
+import sys, urllib.error, urllib.request
+request = urllib.request.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"})
+try:
+    answer = urllib.request.urlopen(request, timeout=10)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.read().decode())
+PY
+}
+carted() { printf '{"event_id":"%s","user":"guest","item":"i%s","time":"2024-04-16T23:30:0%sZ","type":"cart","value":3}' "$1" "$1" "$1"; }
+run 0 post /v1/recommendations '{"user":"guest","k":5}'
+check "j['segment'] == 'everyone else'"
+run 0 post /v1/events "{\"events\":[$(carted 1),$(carted 2),$(carted 3)]}"
+check "j['accepted'] == 3"
+run 0 post /v1/recommendations '{"user":"guest","k":5}'
+check "j['segment'] == 'carts'"
+run 0 post /v1/recommendations '{"user":"u1","k":80,"filter":{"feature.trend":{"min":0}}}'
+check "0 < len(j['items']) < 80"
+run 0 post /v1/recommendations '{"user":"u1","k":5,"filter":{"feature.trand":{"min":0}}}'
+has "feature.trend"
+kill "$server"
+wait "$server" 2> "$err"
+
 # What is planted behind the start of confirm is unknown before it.
 mkdir planted && cp sartor.toml planted && cd planted || exit 1
 make_shop planted
