@@ -119,7 +119,8 @@ last_brand   = "last(context.brand)"
 ```
 
 One expression over the user's own events before the moment, oldest first: the filter on time is Sartor's, and no expression sees beyond it. Rules, clusters, profiles and the server know the name as
-they know the features above; the server evaluates it over the live log. Columns are those of an event:
+they know the features above. The server evaluates it over the live log of whoever the bundle has no events of; features of the others are as of the bundle, as all features are. Columns are those of an
+event:
 
 | column | what it is |
 |---|---|
@@ -139,7 +140,9 @@ std::string sql_words() {
       "COALESCE "
       "and the functions {}.\nMissing values are skipped, nothing at all is missing but a count of "
       "0, a condition counts as 1 or 0. All else (subqueries, other tables, files, casts) is "
-      "refused before anything is read, with the place in the text and the nearest name.\nAn "
+      "refused when the config is read, an unknown column once the log is, with the place in the "
+      "text "
+      "and the nearest name.\nAn "
       "expression is never handed to a database. A run whose expressions need longer than "
       "`features.sql_seconds` for one moment stops.\n",
       join(sql_aggregates(), ", "), join(sql_functions(), ", "));
@@ -163,7 +166,7 @@ std::string features_markdown() {
                         info.help);
   }
   for (const FeatureInfo& group : kShareGroups) {
-    text += fmt::format("| `{}.<{}>` | {} | {} | {} |\n", group.name, group.name, group.unit,
+    text += fmt::format("| `{}.<word>` | {} | {} | {} |\n", group.name, group.unit,
                         group.without_history, group.help);
   }
   text +=

@@ -317,6 +317,10 @@ class Party {
     return judged;
   }
 
+  void forget() {
+    for (Traveller& traveller : travellers_) traveller.pools.clear();
+  }
+
   // What weights are refitted on later, without judging anything.
   Status remember(Stop& stop, Origin origin) {
     const Cases& cases = stop.view().cases;
@@ -391,6 +395,10 @@ class BlendWalk {
     if (origin != Origin::test) {
       SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
       general_.pools.push_back(std::move(pool));
+    }
+    if (origin == Origin::test) {  // nothing follows
+      general_.pools.clear();
+      segments_.forget();
     }
     for (JudgedWindow* window :
          {&result.blend_confirm, &result.blend_test, &result.blend_control}) {
