@@ -202,8 +202,8 @@ struct CleanConfig {
               "'' or 'user' or a context key: dwell divided by that group's mean, shrunk to the "
               "mean of all"},
         Field{"normalise_ctr", &CleanConfig::normalise_ctr,
-              "'' or 'user' or a context key: ctr as a difference from that group's rate, shrunk "
-              "to the rate of all"});
+              "'', 'user', or 'item' and context keys between commas: ctr as a difference from the "
+              "rates there, shrunk to the rate of all"});
   }
 };
 

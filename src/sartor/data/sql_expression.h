@@ -48,6 +48,7 @@ class BoundExpression {
 
  private:
   friend class SqlExpression;
+  friend class BoundAggregate;
   std::shared_ptr<const sql::Tree> tree_;
   std::vector<const Column*> columns_;
   SqlType type_ = SqlType::null;
@@ -72,6 +73,7 @@ class SqlExpression {
   Result<BoundExpression> bind_condition(const Table& table) const;
 
  private:
+  friend class SqlAggregate;
   std::shared_ptr<const sql::Tree> tree_;
 };
 

@@ -13,6 +13,7 @@
 
 #include "sartor/base/json.h"
 #include "sartor/base/text.h"
+#include "sartor/data/sql_aggregate.h"
 #include "sartor/data/sql_tree.h"
 
 namespace sartor::sql {
@@ -26,6 +27,7 @@ constexpr const char* kAllowed =
     "functions ";
 
 std::string allowed() { return kAllowed + join(sql_functions(), ", "); }
+std::string allowed_calls() { return "; aggregates are " + join(sql_aggregates(), ", "); }
 
 // A database of our own with nothing in it and no way out of it; one for the process, for opening
 // one takes 15 ms.
@@ -123,7 +125,8 @@ const NamedOp* find_op(const NamedOp (&ops)[N], std::string_view name) {
 // Walks DuckDB's tree. `at` is the nearest known place, for nodes that do not know their own.
 class Walk {
  public:
-  explicit Walk(Tree& tree) : tree_(tree) {}
+  // With `calls`, columns stand inside of aggregates only.
+  explicit Walk(Tree& tree, std::vector<Call>* calls = nullptr) : tree_(tree), calls_(calls) {}
 
   Result<std::uint32_t> node(const Json& json, std::size_t at, std::size_t depth) {
     at = place(json, at);
@@ -201,6 +204,12 @@ class Walk {
     for (const Json& part : json.at("column_names")) {
       if (!name.empty()) name += '.';
       name += part.get_ref<const std::string&>();
+    }
+    if (calls_ != nullptr) {
+      return refuse(at,
+                    fmt::format("column '{0}' stands outside of an aggregate; expected something "
+                                "like avg({0}){1}",
+                                printable(name), allowed_calls()));
     }
     const auto known = std::find(tree_.columns.begin(), tree_.columns.end(), name);
     const auto index = static_cast<std::uint32_t>(known - tree_.columns.begin());
@@ -295,6 +304,10 @@ class Walk {
       }
       return with_children(found->op, at, arguments, depth);
     }
+    if (const NamedAggregate* found = find_aggregate(name)) {
+      if (calls_ != nullptr) return call(*found, json, at, depth);
+      if (inside_call_) return refuse(at, "an aggregate inside of an aggregate is not allowed");
+    }
     const auto known = std::find_if(functions().begin(), functions().end(),
                                     [&](const Function& f) { return f.name == name; });
     const bool plain = json.at("schema").get_ref<const std::string&>().empty() &&
@@ -303,7 +316,8 @@ class Walk {
                        json.at("order_bys").at("orders").empty();
     if (known == functions().end() || !plain) {
       return refuse(at, fmt::format("the function {} is not allowed{}; {}", printable(name),
-                                    did_you_mean(name, sql_functions()), allowed()));
+                                    did_you_mean(name, known_names()),
+                                    allowed() + (calls_ != nullptr ? allowed_calls() : "")));
     }
     if (arguments.size() < known->least || arguments.size() > known->most) {
       return refuse(at, fmt::format("{} takes {} argument{}, found {}", name, known->least,
@@ -315,7 +329,58 @@ class Walk {
     return with_children(known->op, at, arguments, depth);
   }
 
+  std::vector<std::string> known_names() const {
+    std::vector<std::string> names = sql_functions();
+    if (calls_ != nullptr)
+      names.insert(names.end(), sql_aggregates().begin(), sql_aggregates().end());
+    return names;
+  }
+
+  static const NamedAggregate* find_aggregate(std::string_view name) {
+    if (name == "count_star") name = "count";
+    for (const NamedAggregate& one : aggregates()) {
+      if (one.name == name) return &one;
+    }
+    return nullptr;
+  }
+
+  // What stands inside of a call: a tree of its own.
+  Result<Tree> inner(const Json& json, std::size_t at, std::size_t depth) const {
+    Tree made{.text = tree_.text};
+    Walk walk(made);
+    walk.inside_call_ = true;
+    SARTOR_TRY(walk.node(json, at, depth + 1));
+    return made;
+  }
+
+  Result<std::uint32_t> call(const NamedAggregate& found, const Json& json, std::size_t at,
+                             std::size_t depth) {
+    const Json& arguments = json.at("children");
+    Call made{
+        .aggregate = found.aggregate, .distinct = json.at("distinct").get<bool>(), .position = at};
+    if (!json.at("order_bys").at("orders").empty())
+      return refuse(at, fmt::format("ORDER BY in {} is not allowed", found.name));
+    const bool counts_rows = made.aggregate == Aggregate::count && arguments.empty();
+    if (arguments.size() != 1 && !counts_rows)
+      return refuse(at, fmt::format("{} takes 1 argument, found {}", found.name, arguments.size()));
+    const bool ordered = made.aggregate == Aggregate::first || made.aggregate == Aggregate::last;
+    if (made.distinct && ordered)
+      return refuse(at, fmt::format("DISTINCT in {} is not allowed", found.name));
+    if (!counts_rows) {
+      SARTOR_ASSIGN(made.argument, inner(arguments[0], at, depth));
+    }
+    if (!json.at("filter").is_null()) {
+      SARTOR_ASSIGN(made.filter, inner(json.at("filter"), at, depth));
+    }
+    const auto column = static_cast<std::uint32_t>(calls_->size());
+    calls_->push_back(std::move(made));
+    tree_.columns.push_back(fmt::format("{}#{}", found.name, column + 1));
+    return push({.op = Op::column, .position = at, .column = column});
+  }
+
   Tree& tree_;
+  std::vector<Call>* calls_;
+  bool inside_call_ = false;
 };
 
 // The one expression of `SELECT expression` and nothing else.
@@ -359,9 +424,7 @@ Error syntax_error(const Json& root, const std::string& text) {
   return error_at(text, std::min(position, text.size()), printable(message, 200));
 }
 
-}  // namespace
-
-Result<Tree> parse(std::string_view text) {
+Result<Tree> parse_with(std::string_view text, std::vector<Call>* calls, const char* example) {
   Tree tree{.text = std::string(text)};
   if (text.size() > SqlExpression::kMaxBytes) {
     return Error{ErrorCode::config, fmt::format("an expression of {} bytes; at most {} are allowed",
@@ -371,7 +434,8 @@ Result<Tree> parse(std::string_view text) {
     return error_at(text, 0, "not well-formed UTF-8 without NUL bytes");
   }
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return Error{ErrorCode::config, "an empty expression; expected a condition such as events > 3"};
+    return Error{ErrorCode::config,
+                 fmt::format("an empty expression; expected something such as {}", example)};
   }
   SARTOR_ASSIGN(const std::string serialized,
                 Parser::instance().serialize(std::string(kSelect) + tree.text));
@@ -379,11 +443,19 @@ Result<Tree> parse(std::string_view text) {
     const Json root = parse_json(serialized);
     if (root.at("error").get<bool>()) return syntax_error(root, tree.text);
     SARTOR_ASSIGN(const Json* expression, only_expression(root, tree.text));
-    SARTOR_TRY(Walk(tree).node(*expression, 0, 1));
+    SARTOR_TRY(Walk(tree, calls).node(*expression, 0, 1));
   } catch (const Json::exception&) {
     return error_at(text, 0, std::string("this kind of expression is not allowed; ") + allowed());
   }
   return tree;
+}
+
+}  // namespace
+
+Result<Tree> parse(std::string_view text) { return parse_with(text, nullptr, "events > 3"); }
+
+Result<Tree> parse_calls(std::string_view text, std::vector<Call>& calls) {
+  return parse_with(text, &calls, "count(*)");
 }
 
 }  // namespace sartor::sql

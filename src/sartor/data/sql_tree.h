@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,6 +85,38 @@ const std::vector<Function>& functions();
 Error error_at(std::string_view text, std::size_t position, const std::string& what);
 
 Result<Tree> parse(std::string_view text);
+
+enum class Aggregate : std::uint8_t {
+  avg,
+  count,
+  entropy,
+  first,
+  last,
+  max,
+  median,
+  min,
+  mode,
+  stddev,
+  sum,
+};
+
+struct NamedAggregate {
+  std::string_view name;
+  Aggregate aggregate;
+};
+const std::vector<NamedAggregate>& aggregates();
+
+// One call of an aggregate: trees over the rows' columns.
+struct Call {
+  Aggregate aggregate = Aggregate::count;
+  bool distinct = false;
+  std::size_t position = 0;
+  std::optional<Tree> argument;  // none: count(*)
+  std::optional<Tree> filter;
+};
+
+// Parses an expression around aggregates: column c of the tree stands for call c.
+Result<Tree> parse_calls(std::string_view text, std::vector<Call>& calls);
 
 // "a number", …
 const char* type_name(SqlType type);

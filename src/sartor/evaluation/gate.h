@@ -244,8 +244,9 @@ std::string decisions_jsonl(const GateInput& input, const GateResult& result);
 Result<GateInput> recorded_gate_input(std::string_view log, std::vector<GateSegment> segments);
 
 // Decides again by the config, looks, candidates and validate estimates that the log recorded, over
-// the users and arms of `segments` (the same keys in the same order), and lists every difference:
-// none if the log tells the truth. Fails with `bad_data` if the log cannot be read.
+// the users and arms of `segments` (the same keys in the same order; those without users may be
+// left out), and lists every difference: none if the log tells the truth. Fails with `bad_data` if
+// the log cannot be read.
 Result<std::vector<std::string>> replay_decisions(std::string_view log,
                                                   std::vector<GateSegment> segments);
 

@@ -175,6 +175,24 @@ Status recall(const std::vector<Json>& lines, GateSegment& segment) {
   return {};
 }
 
+// Segments that had no users, at their places: evidence that is kept user by user has none of them.
+void add_empty_segments(const std::vector<Json>& lines, std::vector<GateSegment>& segments) {
+  const std::string nobody = fingerprint_of(std::vector<std::string>{});
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const std::string name = lines[i].value("name", "");
+    if (i - 1 < segments.size() && segments[i - 1].name == name) continue;
+    const auto inputs = lines[i].find("inputs");
+    if (inputs == lines[i].end() || !inputs->is_object() || !inputs->contains("metrics") ||
+        inputs->value("users", Json()) != Json(nobody)) {
+      continue;
+    }
+    GateSegment empty{.name = name};
+    for (const auto& [metric, arms] : (*inputs)["metrics"].items()) empty.metrics[metric];
+    const auto place = std::min(i - 1, segments.size());
+    segments.insert(segments.begin() + static_cast<std::ptrdiff_t>(place), std::move(empty));
+  }
+}
+
 void list_differences(const Json& recorded, const Json& again, const std::string& where,
                       std::vector<std::string>& out) {
   const Json before = recorded.flatten();
@@ -250,6 +268,7 @@ std::string decisions_jsonl(const GateInput& input, const GateResult& result) {
 Result<GateInput> recorded_gate_input(std::string_view log, std::vector<GateSegment> segments) {
   SARTOR_ASSIGN(const auto recorded, parse_lines(log));
   SARTOR_ASSIGN(GateInput input, recorded_input(recorded[0]));
+  add_empty_segments(recorded, segments);
   for (GateSegment& segment : segments) SARTOR_TRY(recall(recorded, segment));
   input.segments = std::move(segments);
   return input;

@@ -134,6 +134,23 @@ TEST(DecisionLog, ReplayOfWhatHappenedHasNoDifferences) {
   EXPECT_EQ(decisions_jsonl(input, decide(input)), log);
 }
 
+// A rule may take nobody in confirm; nothing is kept of such a segment user by user.
+TEST(DecisionLog, ReplayDoesWithoutSegmentsThatHaveNoUsers) {
+  GateInput input = story();
+  GateSegment nobody{.name = "nobody"};
+  for (const auto& [metric, arms] : input.segments[0].metrics) nobody.metrics[metric];
+  std::vector<GateSegment> kept = input.segments;
+  input.segments.insert(input.segments.begin(), nobody);
+  input.segments.push_back(nobody);
+  input.segments.back().name = "nobody either";
+  const std::string log = decisions_jsonl(input, decide(input));
+  const auto differences = replay_decisions(log, kept);
+  ASSERT_TRUE(differences.has_value()) << differences.error().message;
+  EXPECT_EQ(*differences, std::vector<std::string>{});
+  kept.erase(kept.begin());  // one that had users is missed
+  EXPECT_FALSE(replay_decisions(log, kept)->empty());
+}
+
 TEST(DecisionLog, ReplayOfAControlKeepsItsRules) {
   const GateInput input = control_world(5000, .03);
   const std::string log = decisions_jsonl(input, decide(input));

@@ -52,7 +52,8 @@ Dataset shop(const std::vector<Event>& events) {
   }
   data.item_attributes.rows = 3;
   data.item_attributes.columns = {
-      {.name = "category", .is_text = true, .codes = {0, 0, 1}, .words = {"china", "wood"}}};
+      {.name = "category", .is_text = true, .codes = {0, 0, 1}, .words = {"china", "wood"}},
+      {.name = "price", .numbers = {2, 4, 3}}};
   data.user_attributes.rows = 3;
   data.user_attributes.columns = {
       {.name = "age", .numbers = {30, 40, kNull}},
@@ -129,6 +130,23 @@ TEST(UserFeatures, AreThoseOfTheStory) {
   EXPECT_EQ(word(table, "favourite_device", 0), "phone");
   EXPECT_EQ(word(table, "season", 0), "summer");
   EXPECT_EQ(number(table, "season_share", 0), 1);
+  EXPECT_DOUBLE_EQ(number(table, "activity_level", 0), 1.0 / 28);  // all on one day
+  EXPECT_DOUBLE_EQ(number(table, "frequency", 0), 30 * 2 / (29 + 1.0 / 24));
+  EXPECT_EQ(number(table, "value_28d", 0), 30);
+  EXPECT_EQ(number(table, "price_level", 0), (0.75 + 0.5) / 2);  // jug of two, mat of one
+  EXPECT_EQ(number(table, "category_share", 0), 0.5);
+  EXPECT_EQ(number(table, "discovery_share", 0), 1);
+  // Positives of all: one jug, two mats; each item once more makes six.
+  EXPECT_DOUBLE_EQ(number(table, "novelty_appetite", 0),
+                   (std::log2(6 / 2.0) + std::log2(6 / 3.0)) / 2);
+  EXPECT_EQ(word(table, "favourite_weekday", 0), "thursday");
+  EXPECT_EQ(word(table, "favourite_os", 0), "missing");
+  // A click 29 days and 50 minutes ago, purchases 3 days, 11 hours and 40, 20 minutes ago.
+  const auto half = [](double days) { return std::exp2(-days / 30); };
+  EXPECT_DOUBLE_EQ(
+      number(table, "engagement", 0),
+      half(29 + 50.0 / 1440) + 5 * half(3 + 700.0 / 1440) + 5 * half(3 + 680.0 / 1440));
+  EXPECT_EQ(number(table, "purchase_intent", 0), 0);
   EXPECT_EQ(word(table, "context.device", 0), "tablet");
   EXPECT_TRUE(std::isnan(number(table, "context.page", 0)));
   EXPECT_EQ(number(table, "age", 0), 30);
@@ -153,17 +171,37 @@ TEST(UserFeatures, WithoutTimeOrHistoryAreWhatTheTableSays) {
   }
 }
 
+// Every kind of feature at once.
+FeatureConfig rich() {
+  return {.normalise_dwell = "item, device",
+          .normalise_conversion = "item",
+          .sql = {{"spend_7d", "sum(value) FILTER (WHERE days_ago <= 7)"},
+                  {"last_item", "last(item)"},
+                  {"baskets", "count(DISTINCT \"group\")"},
+                  {"habit", "mode(weekday)"}}};
+}
+
+FeatureRequest all_shares() {
+  return {.normalise_ctr = "item, device", .names = {"interest", "device", "daypart", "weekday"}};
+}
+
+Table rich_table(const Dataset& data, Time as_of) {
+  const FeatureSpace space = feature_space(data, rich(), all_shares(), as_of).value();
+  return user_features(data, events_by_user(data), space, as_of, {.threads = 2}).value();
+}
+
 TEST(UserFeatures, DoNotSeeTheFuture) {
   std::vector<Event> planted = story();
-  const Table before = user_features(shop(planted), kAsOf, {}, {}).value();
+  const Table before = rich_table(shop(planted), kAsOf);
   for (int i = 0; i < 50; ++i) {
     planted.push_back(
         {static_cast<std::uint32_t>(i % 3), 2, kAsOf + i * kHour, 2, 1e6, 500, 3, 1, 0});
   }
-  const Table after = user_features(shop(planted), kAsOf, {}, {}).value();
+  const Table after = rich_table(shop(planted), kAsOf);
   for (std::size_t u = 0; u < 3; ++u) EXPECT_TRUE(same(before, u, after, u)) << u;
-  const Table later = user_features(shop(planted), kAsOf + kDay, {}, {}).value();
+  const Table later = rich_table(shop(planted), kAsOf + kDay);
   EXPECT_FALSE(same(before, 2, later, 2));
+  EXPECT_EQ(number(later, "spend_7d", 2), 8e6);
 }
 
 TEST(UserFeatures, OfOneUserAreTheSameAsInTheTable) {
@@ -180,10 +218,14 @@ TEST(UserFeatures, OfOneUserAreTheSameAsInTheTable) {
   }
   const Dataset data = shop(events);
   for (const char* sessions : {"gap", "groups"}) {
-    const FeatureConfig config{.sessions = sessions};
-    const FeatureSpace space = feature_space(data, config, "", kAsOf).value();
+    FeatureConfig config = rich();
+    config.sessions = sessions;
+    const FeatureSpace made = feature_space(data, config, all_shares(), kAsOf).value();
+    TensorFile file;
+    ASSERT_TRUE(save_feature_space(made, file));
+    const FeatureSpace space = load_feature_space(file).value();
     const EventsByUser by_user = events_by_user(data);
-    const Table table = user_features(data, by_user, space, kAsOf, {.threads = 2});
+    const Table table = user_features(data, by_user, space, kAsOf, {.threads = 2}).value();
     for (std::uint32_t u = 0; u < 3; ++u) {
       Table attributes{.rows = 1};
       for (Column column : data.user_attributes.columns) {
@@ -234,10 +276,11 @@ TEST(UserFeatures, CtrIsComparedWithTheScenarioOnRequest) {
   const Dataset data = shop(events);
   const FeatureConfig config{.click_replaces_impression = true};
   const EventsByUser by_user = events_by_user(data);
-  const FeatureSpace space = feature_space(data, config, "device", kAsOf).value();
-  EXPECT_NEAR(space.ctr.of.at("phone"), 0.2, 0.03);
-  EXPECT_NEAR(space.ctr.of.at("tablet"), 0.5, 0.03);
-  const Table table = user_features(data, by_user, space, kAsOf, {});
+  const FeatureSpace space =
+      feature_space(data, config, {.normalise_ctr = "device"}, kAsOf).value();
+  EXPECT_NEAR(space.ctr.of.at("device").at("phone"), 0.2, 0.03);
+  EXPECT_NEAR(space.ctr.of.at("device").at("tablet"), 0.5, 0.03);
+  const Table table = user_features(data, by_user, space, kAsOf, {}).value();
   EXPECT_NEAR(number(table, "ctr", 2), 0, 0.03);
   EXPECT_NEAR(number(table, "ctr", 0), 0.5, 0.03);
   // The same for one visitor, also after saving.
@@ -247,10 +290,10 @@ TEST(UserFeatures, CtrIsComparedWithTheScenarioOnRequest) {
   const Table one = user_features_of({&data.events, by_user.of({0})}, {}, loaded, kAsOf);
   EXPECT_EQ(number(one, "ctr", 0), number(table, "ctr", 0));
   // By user: 1 click of 1 impression is shrunk by 50 others.
-  const FeatureSpace shrunk = feature_space(data, config, "user").value();
-  const Table own = user_features(data, by_user, shrunk, kAsOf, {});
+  const FeatureSpace shrunk = feature_space(data, config, {.normalise_ctr = "user"}).value();
+  const Table own = user_features(data, by_user, shrunk, kAsOf, {}).value();
   EXPECT_NEAR(number(own, "ctr", 0), 0.65 / 51, 0.002);
-  EXPECT_THAT(feature_space(data, config, "devices").error().message,
+  EXPECT_THAT(feature_space(data, config, {.normalise_ctr = "devices"}).error().message,
               HasSubstr("did you mean 'device'"));
 }
 
@@ -272,8 +315,8 @@ TEST(UserFeatures, SeasonTasteIsThatOfTheItemsWheneverTheyAreBought) {
   const Dataset data = shop(year_of_seasons());
   const Time end = at("2011-08-28");
   const EventsByUser by_user = events_by_user(data);
-  const FeatureSpace space = feature_space(data, {}, "", end).value();
-  const Table table = user_features(data, by_user, space, end, {});
+  const FeatureSpace space = feature_space(data, {}, {}, end).value();
+  const Table table = user_features(data, by_user, space, end, {}).value();
   EXPECT_EQ(word(table, "season_taste", 0), "winter");
   EXPECT_EQ(word(table, "season_taste", 1), "summer");
   EXPECT_EQ(word(table, "season_taste", 2), "missing");
@@ -293,13 +336,175 @@ TEST(UserFeatures, SeasonTasteIsThatOfTheItemsWheneverTheyAreBought) {
   EXPECT_EQ(word(one, "season", 0), "summer");
   EXPECT_NEAR(number(one, "seasonal_share", 0), 2.0 / 3, 1e-12);
   // In May the summer has not been yet: mats are nobody's season, and cups are known.
-  const Table may = user_features(data, by_user, space, at("2011-06-01"), {});
+  const Table may = user_features(data, by_user, space, at("2011-06-01"), {}).value();
   EXPECT_EQ(word(may, "season_taste", 0), "winter");
   EXPECT_EQ(word(may, "season_taste", 1), "missing");
   // After half a year nothing is known of seasons.
-  const Table early = user_features(data, by_user, space, at("2011-03-01"), {});
+  const Table early = user_features(data, by_user, space, at("2011-03-01"), {}).value();
   EXPECT_EQ(word(early, "season_taste", 0), "missing");
   EXPECT_EQ(number(early, "seasonal_share", 0), 0);
+}
+
+TEST(UserFeatures, PurchaseIntentIsWhatWasLookedAtAndNotTakenSince) {
+  const auto look = [](std::uint32_t item, Time time, std::uint16_t type) {
+    return Event{0, item, time, type, kNull, kNoDwell, kNo, type == 2 ? 1.0f : 0.0f, kNo};
+  };
+  const FeatureConfig config{.intent = {{"impression", 1}, {"click", 3}}};
+  const auto intent = [&](const std::vector<Event>& events) {
+    return number(user_features(shop(events), kAsOf, config, {}).value(), "purchase_intent", 0);
+  };
+  // The cup's click counts once; the mat was bought afterwards, the jug looked at too long ago.
+  EXPECT_EQ(intent({look(1, kAsOf - 15 * kDay, 0), look(0, kAsOf - 3 * kDay, 1),
+                    look(0, kAsOf - 3 * kDay + kHour, 0), look(2, kAsOf - 2 * kDay, 0),
+                    look(2, kAsOf - kDay, 2)}),
+            3);
+  // Bought, and looked at again.
+  EXPECT_EQ(intent({look(0, kAsOf - 3 * kDay, 2), look(0, kAsOf - 2 * kDay, 1)}), 1);
+  EXPECT_TRUE(std::isnan(number(
+      user_features(shop(story()), kAsOf, {.click = "", .intent = {{"cart", 1}}}, {}).value(),
+      "purchase_intent", 0)));
+}
+
+TEST(UserFeatures, SharesAreMadeWhereTheyAreNamed) {
+  const Dataset data = shop(story());
+  const FeatureSpace space =
+      feature_space(data, {}, {.names = {"interest.china", "device", "daypart", "weekday.monday"}},
+                    kAsOf)
+          .value();
+  const Table table = user_features(data, events_by_user(data), space, kAsOf, {}).value();
+  EXPECT_EQ(number(table, "interest.china", 0), 0.5);
+  EXPECT_EQ(number(table, "interest.wood", 1), 1);
+  EXPECT_TRUE(std::isnan(number(table, "interest.wood", 2)));
+  EXPECT_EQ(number(table, "device.phone", 0), 0.5);
+  EXPECT_EQ(number(table, "device.tablet", 0), 0.5);
+  EXPECT_EQ(number(table, "daypart.night", 0), 0.4);
+  EXPECT_EQ(number(table, "daypart.afternoon", 0), 0.6);
+  EXPECT_EQ(number(table, "daypart.morning", 0), 0);
+  EXPECT_EQ(number(table, "weekday.thursday", 0), 0.6);
+  EXPECT_EQ(number(table, "weekday.saturday", 0), 0.4);
+  EXPECT_EQ(number(table, "weekday.monday", 0), 0);
+  EXPECT_EQ(user_features(data, kAsOf, {}, {}).value().find("interest.china"), nullptr);
+}
+
+// Everybody looks at cups for 10 seconds and at mats for 30, twice as long on a tablet; ann looks
+// at a mat on a tablet for 40.
+TEST(UserFeatures, DwellIsComparedWithItemAndScenarioOnRequest) {
+  std::vector<Event> events;
+  for (std::uint32_t i = 0; i < 400; ++i) {
+    const std::uint32_t item = i % 2 == 0 ? 0 : 2, device = i / 2 % 2;
+    const float dwell = (item == 0 ? 10.0f : 30.0f) * (device == 1 ? 2 : 1);
+    events.push_back({1, item, kAsOf - (1000 - i) * kHour, 1, kNull, dwell, kNo, 0, device});
+  }
+  events.push_back({0, 2, kAsOf - kHour, 1, kNull, 40, kNo, 0, 1});
+  events.push_back({0, 2, kAsOf, 1, kNull, 4000, kNo, 0, 1});  // nobody has seen this yet
+  const Dataset data = shop(events);
+  const FeatureConfig config{.normalise_dwell = "item, device"};
+  const FeatureSpace space = feature_space(data, config, {}, kAsOf).value();
+  const double all = (200 * 15 + 200 * 45 + 40) / 401.0;
+  const double mat = (200 * 45 + 40 + 50 * all) / 251;
+  const double tablet = (100 * 20 + 100 * 60 + 40 + 50 * all) / 251;
+  EXPECT_DOUBLE_EQ(space.dwell.all, all);
+  const Table table = user_features(data, events_by_user(data), space, kAsOf, {}).value();
+  EXPECT_NEAR(number(table, "dwell_mean", 0), 40 - mat * tablet / all, 1e-9);
+  EXPECT_NEAR(number(table, "dwell_mean", 1), 0, 1);
+  EXPECT_THAT(feature_space(data, {.normalise_dwell = "item, devices"}).error().message,
+              HasSubstr("features.normalise_dwell: there is no context key 'devices' (did you mean "
+                        "'device'?)"));
+}
+
+// Half of bob's sessions that begin with a cup end with a purchase, none of those with a mat.
+TEST(UserFeatures, ConversionIsComparedWithTheSessionsFirstItemOnRequest) {
+  std::vector<Event> events;
+  for (int day = 100; day > 0; --day) {
+    const std::uint32_t item = day % 2 == 0 ? 0 : 2;
+    const Time time = kAsOf - day * kDay;
+    events.push_back({1, item, time, 1, kNull, kNoDwell, kNo, 0, kNo});
+    if (day % 4 == 0) events.push_back({1, 1, time + kSecond, 2, 1, kNoDwell, kNo, 1, kNo});
+  }
+  events.push_back({0, 0, kAsOf - kHour, 1, kNull, kNoDwell, kNo, 0, kNo});
+  const Dataset data = shop(events);
+  const FeatureConfig config{.normalise_conversion = "item"};
+  const FeatureSpace space = feature_space(data, config, {}, kAsOf).value();
+  const Table table = user_features(data, events_by_user(data), space, kAsOf, {}).value();
+  const double all = 25.0 / 101, cup = (25 + 50 * all) / (51 + 50);
+  EXPECT_NEAR(number(table, "conversion", 0), -cup, 1e-12);
+  const double mat = 50 * all / (50 + 50);
+  EXPECT_NEAR(number(table, "conversion", 1), 0.25 - (cup + mat) / 2, 1e-12);
+}
+
+FeatureConfig with_sql(std::map<std::string, std::string> sql) { return {.sql = std::move(sql)}; }
+
+TEST(UserFeatures, InSqlSeeTheUsersOwnEventsBeforeTheMoment) {
+  const FeatureConfig config = with_sql(
+      {{"shown_7d", "count(*) FILTER (WHERE type = 'impression' AND days_ago <= 7)"},
+       {"basket", "sum(value) / count(DISTINCT \"group\")"},
+       {"last_item", "last(item)"},
+       {"kinds", "count(DISTINCT item)"},
+       {"since", "min(time)"},
+       {"late", "avg(hour >= 22) > 0.3"},
+       {"dear", "max(price_level) FILTER (WHERE weight > 0 AND category = 'china')"},
+       {"tablets", "count(*) FILTER (WHERE context.device = 'tablet' AND weekday = 'thursday')"}});
+  const Table table = user_features(shop(story()), kAsOf, config, {}).value();
+  EXPECT_EQ(number(table, "shown_7d", 0), 1);
+  EXPECT_EQ(number(table, "basket", 0), 10);
+  EXPECT_EQ(word(table, "last_item", 0), "mat");
+  EXPECT_EQ(number(table, "kinds", 0), 3);
+  EXPECT_EQ(word(table, "since", 0), "2011-06-04T23:00:00Z");
+  EXPECT_EQ(number(table, "late", 0), 1);
+  EXPECT_EQ(number(table, "dear", 0), 0.75);
+  EXPECT_EQ(number(table, "tablets", 0), 2);
+  EXPECT_EQ(word(table, "last_item", 1), "mat");
+  EXPECT_EQ(word(table, "since", 1), "missing");  // untimed
+  EXPECT_EQ(number(table, "shown_7d", 2), 0);
+  EXPECT_TRUE(std::isnan(number(table, "basket", 2)));
+}
+
+TEST(UserFeatures, InSqlAreRefusedWithTheirNameAndThePlace) {
+  const Dataset data = shop(story());
+  const auto refused = [&](const char* name, const char* text) {
+    return feature_space(data, with_sql({{name, text}})).error().message;
+  };
+  EXPECT_THAT(refused("spend", "sum(vlaue)"),
+              HasSubstr("features.sql.spend: unknown column 'vlaue' (did you mean 'value'?) (at "
+                        "character 5"));
+  EXPECT_THAT(refused("x", "max(context.devise)"), HasSubstr("did you mean 'context.device'?"));
+  EXPECT_THAT(refused("x", "sum(value"), HasSubstr("(at character"));
+  EXPECT_THAT(refused("x", "max(\"group\")"), HasSubstr("only be counted"));
+  EXPECT_THAT(refused("x", "count(*) FILTER (WHERE item = 3)"), HasSubstr("cannot be compared"));
+  EXPECT_THAT(refused("x", "max(read_text('/etc/passwd'))"), HasSubstr("is not allowed"));
+  EXPECT_THAT(refused("x", "(SELECT max(value) FROM events)"), HasSubstr("subqueries"));
+  EXPECT_THAT(refused("events", "count(*)"), HasSubstr("a built-in feature"));
+  EXPECT_THAT(refused("device.car", "count(*)"), HasSubstr("letters, digits and _"));
+  EXPECT_THAT(refused("age", "count(*)"), HasSubstr("an attribute of [[users]]"));
+}
+
+TEST(UserFeatures, InSqlStopWhenTheyRunTooLong) {
+  std::vector<Event> events;
+  for (int i = 0; i < 20000; ++i)
+    events.push_back({0, 0, kAsOf - (20001 - i) * kSecond, 0, 1, kNoDwell, kNo, 0, kNo});
+  std::string slow = "count(*)";
+  for (int i = 0; i < 60; ++i) slow += " + count(DISTINCT time)";
+  FeatureConfig config = with_sql({{"slow", slow}});
+  config.sql_seconds = 0.001;
+  std::vector<std::string> names;
+  for (int i = 100; i < 300; ++i) names.push_back(std::to_string(i));
+  Dataset data = shop(events);
+  data.users = Vocabulary(names);
+  data.user_attributes = {.rows = 200};
+  const auto table = user_features(data, kAsOf, config, {});
+  ASSERT_FALSE(table.has_value());
+  EXPECT_THAT(table.error().message, HasSubstr("features.sql_seconds"));
+}
+
+TEST(UserFeatures, ThatAreLeftOutAreMissingForEverybody) {
+  const Dataset data = shop(story());
+  const FeatureSpace space = feature_space(data, {}, {.left_out = {"age", "ctr"}}, kAsOf).value();
+  const Table table = user_features(data, events_by_user(data), space, kAsOf, {}).value();
+  EXPECT_TRUE(std::isnan(number(table, "age", 0)));
+  EXPECT_TRUE(std::isnan(number(table, "ctr", 0)));
+  Table ann{.rows = 1};
+  ann.columns = {{.name = "age", .numbers = {30}}};
+  EXPECT_TRUE(std::isnan(number(user_features_of({}, ann, space, kAsOf), "age", 0)));
 }
 
 TEST(UserFeatures, AreInTheDocument) {

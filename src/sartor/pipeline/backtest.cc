@@ -317,6 +317,22 @@ class Party {
     return judged;
   }
 
+  void forget() {
+    for (Traveller& traveller : travellers_) traveller.pools.clear();
+  }
+
+  // What weights are refitted on later, without judging anything.
+  Status remember(Stop& stop, Origin origin) {
+    const Cases& cases = stop.view().cases;
+    const auto by_segment = partition_->at(origin).cases_by_segment(cases);
+    for (std::size_t s = 0; s < travellers_.size(); ++s) {
+      if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
+      SARTOR_ASSIGN(const auto models, stop.models(travellers_[s], {}));
+      SARTOR_TRY(keep_pool(stop, s, models, cases_of_users(cases, by_segment[s])));
+    }
+    return {};
+  }
+
   Status fit(Stop& stop, const BlendPoint& general_weights, const Config& config,
              const Metric& metric, std::vector<FittedBlend>& out) {
     const Partition partition = partition_->at(Origin::everything);
@@ -348,6 +364,57 @@ class Party {
   std::vector<Traveller> travellers_;
 };
 
+// The linear blend on its way beside a general model that is more, with its own segments.
+class BlendWalk {
+ public:
+  explicit BlendWalk(const BacktestInput& input)
+      : input_(input),
+        general_{"", input.general->blend_terms, 1, 0, {}},
+        segments_(input.partition, input.over_blend),
+        control_(input.control, input.control_over_blend) {}
+
+  bool empty() const { return input_.over_blend == nullptr; }
+
+  Status judge_at(Stop& stop, Origin origin, const Metric& metric, Backtest& result) {
+    const Config& config = *input_.config;
+    SARTOR_ASSIGN(const Models models, stop.models(general_, {}));
+    SARTOR_ASSIGN(const BlendPoint weights,
+                  weights_for(general_, {}, origin, config, metric, stop.resources()));
+    if (origin == Origin::validate) SARTOR_TRY(segments_.remember(stop, origin));
+    if (origin != Origin::validate) {
+      SARTOR_ASSIGN(const ModelPtr blend, blend_of(models, weights, stop.view().history));
+      SARTOR_ASSIGN(const Evaluation general, stop.judge(*blend, stop.view().cases));
+      auto& judged = origin == Origin::confirm ? result.blend_confirm : result.blend_test;
+      SARTOR_ASSIGN(judged, segments_.judge(stop, origin, general, weights, config, metric,
+                                            origin == Origin::confirm));
+      if (origin == Origin::confirm && !control_.empty()) {
+        SARTOR_ASSIGN(result.blend_control,
+                      control_.judge(stop, origin, general, weights, config, metric, false));
+      }
+    }
+    if (origin != Origin::test) {
+      SARTOR_ASSIGN(auto pool, stop.pool(models, stop.view().cases));
+      general_.pools.push_back(std::move(pool));
+    }
+    if (origin == Origin::test) {  // nothing follows
+      general_.pools.clear();
+      segments_.forget();
+    }
+    for (JudgedWindow* window :
+         {&result.blend_confirm, &result.blend_test, &result.blend_control}) {
+      window->general_lists.clear();
+      window->chosen_lists.clear();
+    }
+    return {};
+  }
+
+ private:
+  const BacktestInput& input_;
+  Traveller general_;
+  Party segments_;
+  Party control_;
+};
+
 // The whole way: validate, confirm, test, everything.
 class Walk {
  public:
@@ -358,6 +425,7 @@ class Walk {
         general_{"", input.general->recipe.terms, 1, 0, {}},
         segments_(input.partition, input.recipe),
         control_(input.control, input.control_recipe),
+        blend_(input),
         rows_(input.general->rows) {}
 
   Result<Backtest> run() {
@@ -424,6 +492,7 @@ class Walk {
     SARTOR_ASSIGN(JudgedWindow judged,
                   segments_.judge(stop, origin, general, weights, config, metric_, true));
     if (origin == Origin::test) judged.general_beyond = general_beyond_;
+    if (!blend_.empty()) SARTOR_TRY(blend_.judge_at(stop, origin, metric_, result_));
     return judged;
   }
 
@@ -473,6 +542,7 @@ class Walk {
   Traveller general_;
   Party segments_;
   Party control_;
+  BlendWalk blend_;
   std::vector<TreeRows> rows_;  // of the windows behind
   RerankPlan plan_;
   std::optional<CatalogueFacts> facts_;  // as of test

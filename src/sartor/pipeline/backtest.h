@@ -72,6 +72,9 @@ struct BacktestInput {
   const PartitionRecipe* recipe = nullptr;
   const PartitionInTime* control = nullptr;  // null: no control
   const PartitionRecipe* control_recipe = nullptr;
+  // Tailoring over the linear blend, of the same segments; null where general is the blend.
+  const PartitionRecipe* over_blend = nullptr;
+  const PartitionRecipe* control_over_blend = nullptr;
 };
 
 struct Backtest {
@@ -79,6 +82,10 @@ struct Backtest {
   JudgedWindow confirm;
   JudgedWindow test;
   JudgedWindow control;  // on confirm, by the random segments
+  // The linear blend and what is tailored from it, where general is more; no lists.
+  JudgedWindow blend_confirm;
+  JudgedWindow blend_test;
+  JudgedWindow blend_control;  // on confirm
   std::vector<ComponentScore> components;
   std::vector<Term> general_on_test;  // the refitted blend
   std::vector<FittedBlend> fitted;    // on everything: general first, then every winner

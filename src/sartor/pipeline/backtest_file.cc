@@ -16,7 +16,10 @@ struct NamedWindow {
 constexpr NamedWindow kJudged[] = {{"validate", &Backtest::validate},
                                    {"confirm", &Backtest::confirm},
                                    {"test", &Backtest::test},
-                                   {"control", &Backtest::control}};
+                                   {"control", &Backtest::control},
+                                   {"blend_confirm", &Backtest::blend_confirm},
+                                   {"blend_test", &Backtest::blend_test},
+                                   {"blend_control", &Backtest::blend_control}};
 
 std::span<const std::uint32_t> numbers(const std::vector<UserId>& ids) {
   return {reinterpret_cast<const std::uint32_t*>(ids.data()), ids.size()};

@@ -166,8 +166,9 @@ Result<Segments> segments_of(const Dataset& data, Time from, const Config& confi
   SegmentationConfig rules = *ruled;
   rules.cluster.clear();
   SARTOR_ASSIGN(const FeatureSpace space,
-                feature_space(data, config.features, config.clean.normalise_ctr, from));
-  const Table table = user_features(data, events_by_user(data), space, from, resources);
+                feature_space(data, config.features, feature_request(config, {}), from));
+  SARTOR_ASSIGN(const Table table,
+                user_features(data, events_by_user(data), space, from, resources));
   std::vector<std::uint32_t> users(data.users.size());
   std::iota(users.begin(), users.end(), 0u);
   SARTOR_ASSIGN(const Segmentation made,

@@ -237,6 +237,10 @@ Status check_config(const Config& config) {
     return config_error("models.families: expected at least one family");
   for (const std::string& family : config.models.families)
     SARTOR_TRY(check_word("models.families", family, kFamilies));
+  for (const auto& [name, text] : config.features.sql) {
+    if (const auto parsed = SqlAggregate::parse(text); !parsed)
+      return within("features.sql." + name, parsed.error());
+  }
   for (const double share : config.tuning.shrink) {
     if (share < 0 || share > 1)
       return config_error(fmt::format("tuning.shrink: {} is out of range; expected 0 to 1", share));

@@ -74,6 +74,9 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
               {"metrics", tuning.metrics},
               {"tried", config_json(tuning.tried)},
               {"left_out", config_json(tuning.left_out)},
+              {"blend", points_json(tuning.blend)},
+              {"blend_terms", config_json(tuning.blend_terms)},
+              {"blend_validate", tuning.blend_validate},
               {"without_rerank", tuning.without_rerank},
               {"shortlist", config_json(tuning.shortlist)},
               {"notes", tuning.notes},
@@ -90,6 +93,9 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("searches", tuning.searches));
   SARTOR_TRY(read("tried", tuning.tried));
   SARTOR_TRY(read("left_out", tuning.left_out));
+  SARTOR_TRY(read("blend_terms", tuning.blend_terms));
+  SARTOR_TRY(read("blend_validate", tuning.blend_validate));
+  SARTOR_TRY(read_points(json.at("blend"), tuning.blend));
   SARTOR_TRY(read("without_rerank", tuning.without_rerank));
   SARTOR_TRY(read("shortlist", tuning.shortlist));
   SARTOR_TRY(read("components_left_out", tuning.components_left_out));

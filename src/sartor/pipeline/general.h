@@ -40,6 +40,12 @@ struct GeneralTuning {
   std::vector<LeftOut> components_left_out;  // what could not be fitted, or gave no finite scores
   std::vector<std::string> notes;            // of the models as fitted for validate, each once
 
+  // The linear blend alone, its weights refined, where the general model is more than that:
+  // tailoring is measured over it, too.
+  FoldPoints blend;
+  std::vector<Term> blend_terms;  // of the point fitted on everything; empty: general is the blend
+  double blend_validate = 0;      // held-out mean of the gate's metric
+
   // The re-ranker, where one was worth it; else why there is none.
   std::string without_rerank;
   std::vector<Term> shortlist;  // the blend that draws up its list, fitted before validate

@@ -104,13 +104,28 @@ bool Project::timed() const {
   return false;
 }
 
-Result<Table> Project::features(Origin origin, const Config& config, const Embedding* embedding,
-                                const Resources& resources) const {
-  SARTOR_ASSIGN(const FeatureSpace space,
-                feature_space(data_, config.features, config.clean.normalise_ctr,
-                              at(origin).history.as_of()));
+FeatureRequest feature_request(const Config& config, std::vector<std::string> left_out) {
+  FeatureRequest request{.normalise_ctr = config.clean.normalise_ctr,
+                         .left_out = std::move(left_out)};
+  for (const SegmentationConfig& one : config.segments) {
+    if (!one.cluster.empty())
+      request.names.insert(request.names.end(), one.features.begin(), one.features.end());
+    for (const RuleConfig& rule : one.rules) {
+      const auto parsed = SqlExpression::parse(rule.where);
+      if (!parsed) continue;  // whoever fits the segmentation says so
+      request.names.insert(request.names.end(), parsed->columns().begin(), parsed->columns().end());
+    }
+  }
+  return request;
+}
+
+Result<Table> Project::features(Origin origin, const Config& config, const FeatureRequest& request,
+                                const Embedding* embedding, const Resources& resources) const {
   const History& history = at(origin).history;
-  Table table = user_features(data_, events_by_user_, space, history.as_of(), resources);
+  SARTOR_ASSIGN(const FeatureSpace space,
+                feature_space(data_, config.features, request, history.as_of()));
+  SARTOR_ASSIGN(Table table,
+                user_features(data_, events_by_user_, space, history.as_of(), resources));
   if (embedding != nullptr) SARTOR_TRY(add_embedding(*embedding, history, table, resources));
   return table;
 }

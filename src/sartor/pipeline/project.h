@@ -47,9 +47,9 @@ class Project {
   // Whether anything in train has a time: half-lives need one.
   bool timed() const;
 
-  // Built-in features of every user as of an origin, with `embedding`'s columns if there is one.
-  Result<Table> features(Origin origin, const Config& config, const Embedding* embedding,
-                         const Resources& resources) const;
+  // Features of every user as of an origin, with `embedding`'s columns if there is one.
+  Result<Table> features(Origin origin, const Config& config, const FeatureRequest& request,
+                         const Embedding* embedding, const Resources& resources) const;
 
  private:
   Dataset data_;
@@ -59,6 +59,9 @@ class Project {
   std::array<OriginView, 4> origins_;
   std::vector<OriginView> earlier_;
 };
+
+// What the config's rules and clusters name, without the features in `left_out`.
+FeatureRequest feature_request(const Config& config, std::vector<std::string> left_out);
 
 // Evenly spread over `cases`, `most` of them; all if there are no more. `thinned_from` says so.
 Cases thinned(const Cases& cases, std::size_t most);

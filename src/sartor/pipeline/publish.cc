@@ -7,6 +7,7 @@
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
 #include "sartor/data/catalogue.h"
+#include "sartor/features/item_features.h"
 #include "sartor/pipeline/run_trials.h"
 #include "sartor/store/folder.h"
 
@@ -72,18 +73,24 @@ Status add_catalogue(const RunFacts& facts, const StagedFolder& folder,
                      const Resources& resources) {
   const Project& project = *facts.project;
   const Embedding* embedding = facts.segments->embedding ? &*facts.segments->embedding : nullptr;
+  const FeatureRequest request = feature_request(*facts.config, facts.segments->leaks());
   SARTOR_ASSIGN(const Table features,
-                project.features(Origin::everything, *facts.config, embedding, resources));
+                project.features(Origin::everything, *facts.config, request, embedding, resources));
+  SARTOR_ASSIGN(const FeatureSpace space,
+                feature_space(project.data(), facts.config->features, request));
+  Table items_known = project.data().item_attributes;
+  items_known.rows = project.data().items.size();
+  for (Column& column :
+       item_features(project.data(), space, project.at(Origin::everything).history.as_of()).columns)
+    items_known.columns.push_back(std::move(column));
   SARTOR_ASSIGN(const std::string users, folder.place("users.safetensors"));
   SARTOR_ASSIGN(const std::string items, folder.place("items.safetensors"));
   SARTOR_TRY(write_catalogue({.users = &project.data().users,
                               .items = &project.data().items,
                               .history = &project.at(Origin::everything).history,
                               .user_features = &features,
-                              .item_attributes = &project.data().item_attributes},
+                              .item_attributes = &items_known},
                              users, items));
-  SARTOR_ASSIGN(const FeatureSpace space, feature_space(project.data(), facts.config->features,
-                                                        facts.config->clean.normalise_ctr));
   TensorFile space_file;
   SARTOR_TRY(save_feature_space(space, space_file));
   SARTOR_TRY(folder.add("features.safetensors", space_file.to_bytes()));
@@ -104,6 +111,7 @@ Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Res
   std::vector<const PartitionRecipe*> recipes;
   for (const PartitionRecipe& recipe : *facts.tried) recipes.push_back(&recipe);
   recipes.push_back(facts.control);
+  recipes.insert(recipes.end(), facts.over_blend.begin(), facts.over_blend.end());
   SARTOR_TRY(folder.add("evidence/trials.log",
                         trial_journal(*facts.general, recipes, {}, facts.general->plan)));
   SARTOR_ASSIGN(const std::string per_user, folder.place("evidence/per_user.parquet"));

@@ -107,6 +107,16 @@ Markup time_strip(const Report& report) {
   return out.empty() ? out : html("<ol class=\"strip\" aria-hidden=\"true\">{}</ol>\n", out);
 }
 
+Markup features_left_out(const Report& report) {
+  const Json& given = at(report.summary, "features", "left_out");
+  if (!given.is_array()) return {};
+  Table table("Features that nothing uses");
+  table.column("Feature", Table::Kind::text).column("Why", Table::Kind::text);
+  for (const Json& one : given)
+    table.row({breakable(words(one, "feature")), prose(words(one, "reason"))});
+  return folded("Features left out", table.done());
+}
+
 Markup windows_table(const Report& report) {
   Table table("The windows");
   table.column("Window", Table::Kind::text).column("From").column("Until");
@@ -137,7 +147,7 @@ Markup data_section(const Report& report) {
                             at(report.details, "data", "missing")) +
                      counts("Changed by cleaning, not removed", "Rule",
                             at(report.details, "data", "changed")) +
-                     quarantine(report));
+                     quarantine(report) + features_left_out(report));
 }
 
 Markup split_section(const Report& report) {

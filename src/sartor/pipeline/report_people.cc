@@ -37,6 +37,22 @@ Markup contrasts(const Json& profile, const std::string& name) {
   return table.done();
 }
 
+// What is known of everybody in it, feature by feature.
+Markup all_features(const Json& profile, const std::string& name) {
+  const Json& given = at(profile, "features");
+  if (!given.is_array()) return {};
+  Table table("Features of " + shorten(name, 60));
+  table.column("Feature", Table::Kind::text).column("Mean, or commonest").column("Known of");
+  for (const Json& one : given) {
+    const std::string word = shorten(words(one, "word"), 24);
+    const auto value = number(one, "value");
+    table.row({breakable(words(one, "feature")),
+               text(word.empty() ? significant(value) : word + " " + percent(value)),
+               text(percent(number(one, "known")))});
+  }
+  return folded("All features", table.done());
+}
+
 // The profile's sentence without "loyal: 412 users (9.6%); ", which the card says by itself.
 std::string rest_of(std::string sentence, const std::string& name, std::optional<double> users) {
   const std::string head = name + ": " + counted(users, "user") + " (";
@@ -69,7 +85,7 @@ Markup card(const Report& report, const Json& profile) {
   const std::string sentence = rest_of(words(profile, "sentence"), name, number(profile, "users"));
   return html("<article class=\"card\"><h3>{}{}</h3><p class=\"facts\">{} {}</p>{}{}{}</article>\n",
               swatch(look_of(report, name)), name, facts, decision, bar(share),
-              words_of(sentence, profile), contrasts(profile, name));
+              words_of(sentence, profile), contrasts(profile, name) + all_features(profile, name));
 }
 
 Markup cards(const Report& report) {

@@ -84,6 +84,37 @@ Markup power(const Report& report) {
   return table.done();
 }
 
+Markup relative(const Json& comparison) {
+  if (!number(comparison, "gain")) return text("–");
+  return html("<b>{}</b><br><span class=\"soft\">{}</span>", gain(number(comparison, "gain")),
+              interval(number(comparison, "gain_low"), number(comparison, "gain_high")));
+}
+
+// What tailoring adds to the linear blend, and to the best general model.
+Markup tailoring_table(const Report& report) {
+  const Json& given = at(report.summary, "tailoring");
+  if (!given.is_array() || given.empty()) return {};
+  Table table("What tailoring is worth over one model for everybody, all users together");
+  table.column("Over", Table::Kind::text).column("Served", Table::Kind::text);
+  table.column("Confirm").column("Test").column("Random segments, confirm");
+  for (const Json& one : given) {
+    const std::string over =
+        words(one, "over") == "linear_blend" ? "the linear blend" : "the best general model";
+    const Json& control = at(one, "negative_control");
+    const Markup random =
+        number(control, "pooled_gain")
+            ? html("{}<br><span class=\"soft\">{}</span>", gain(number(control, "pooled_gain")),
+                   interval(number(control, "low"), number(control, "high")))
+            : text("–");
+    table.row({text(over), text("every segment’s best on validate, proved or not"),
+               relative(at(one, "confirm", "ungated")), relative(at(one, "test", "ungated")),
+               random});
+    table.row({text(over), text("what the gate lets pass"), relative(at(one, "confirm", "gated")),
+               relative(at(one, "test", "gated")), text("")});
+  }
+  return table.done();
+}
+
 Markup introduction(const Report& report) {
   const std::string name = words(report.summary, "segmentation", "name");
   if (name.empty()) return {};
@@ -111,7 +142,7 @@ Markup segments_section(const Report& report) {
   if (report.segments.empty()) return {};
   return section("segments", "Segment by segment",
                  introduction(report) + forest_plot(report) + decisions_table(report) +
-                     reasons(report) + power(report));
+                     reasons(report) + power(report) + tailoring_table(report));
 }
 
 }  // namespace sartor::report

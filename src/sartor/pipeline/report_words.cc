@@ -48,6 +48,7 @@ constexpr auto kWarnings = std::to_array<Words>({
     {"search_thinned", "Searches did not look at everybody; verdicts do."},
     {"cases_thinned", "There were more moments to judge than evaluation.max_cases."},
     {"segmentation", ""},
+    {"feature_left_out", "A feature says nothing, or what it cannot know, and was left out."},
     {"component_left_out", "Part of the general model could not be fitted, and was left out."},
     {"candidate_left_out", "A fine-tuned candidate could not be fitted, and was left out."},
     {"model_note", ""},
@@ -98,6 +99,10 @@ constexpr auto kDefinitions = std::to_array<Words>({
      "Users put into random segments, with the same candidates, the same budget and a more "
      "sensitive "
      "gate. What random segments gain is not owed to the segmentation."},
+    {"Linear blend, best general model",
+     "The linear blend is a weighted sum of the components. The best general model may rank its "
+     "list "
+     "anew with trees. Both are searched for everybody first; what is tailored starts from there."},
     {"coverage@10", "The share of the eligible items that stand in at least one top-10 list."},
     {"Looks",
      "How many different gates have read this confirm window. The k-th has to pass at q divided "

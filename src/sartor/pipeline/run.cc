@@ -275,8 +275,16 @@ class Run {
     std::vector<const PartitionRecipe*> recipes;
     for (const PartitionRecipe& recipe : tried_) recipes.push_back(&recipe);
     if (control_) recipes.push_back(&*control_);
+    for (const PartitionRecipe* recipe : recipes_over_blend()) recipes.push_back(recipe);
     return trial_journal(general_ ? *general_ : GeneralTuning{}, recipes, under_way_,
                          general_ ? general_->plan : unfinished_plan_);
+  }
+
+  std::vector<const PartitionRecipe*> recipes_over_blend() const {
+    std::vector<const PartitionRecipe*> recipes;
+    if (over_blend_) recipes.push_back(&*over_blend_);
+    if (control_over_blend_) recipes.push_back(&*control_over_blend_);
+    return recipes;
   }
 
   // A step that searches: its trials lie beside its result until that is there, and a run that was
@@ -319,6 +327,9 @@ class Run {
     judge_segmentations();
     control_partition_ = make_control(*project_, config_);
     SARTOR_ASSIGN(control_, tune_partition(tuner, control_partition_, ""));
+    if (general_->blend_terms.empty()) return {};
+    SARTOR_ASSIGN(over_blend_, tune_over_blend(tuner, segments_->segmentations[chosen_].partition));
+    SARTOR_ASSIGN(control_over_blend_, tune_over_blend(tuner, control_partition_));
     return {};
   }
 
@@ -370,6 +381,22 @@ class Run {
     return recipe;
   }
 
+  Result<PartitionRecipe> tune_over_blend(Tuner& tuner, const PartitionInTime& partition) {
+    const std::string key =
+        Fingerprint().add(recipe_keys_[partition.name]).add("over blend").text();
+    const auto work = [&]() -> Result<Json> {
+      SARTOR_ASSIGN(const PartitionRecipe recipe,
+                    tuner.over_blend(partition.at(Origin::validate), *general_,
+                                     hopeless_segments(*project_, config_, partition)));
+      return config_json(recipe);
+    };
+    const std::string step = "tune-" + step_word(partition.name) + "-over-blend";
+    SARTOR_ASSIGN(const Json json, searched(tuner, step, key, work));
+    PartitionRecipe recipe;
+    SARTOR_TRY(read_config(node_from_json(json), recipe, "recipe"));
+    return recipe;
+  }
+
   Status backtest() {
     const PartitionInTime& partition = segments_->segmentations[chosen_].partition;
     backtest_key_ = Fingerprint()
@@ -380,20 +407,29 @@ class Run {
     const std::string tensors = cache_->beside("backtest", backtest_key_, "safetensors");
     models_ = cache_->beside("backtest", backtest_key_, "models");
     const auto work = [&]() -> Result<Json> {
-      const BacktestInput input{.project = project_.get(),
-                                .config = &config_,
-                                .general = &*general_,
-                                .partition = &partition,
-                                .recipe = &tried_[chosen_],
-                                .control = &control_partition_,
-                                .control_recipe = &*control_};
-      SARTOR_ASSIGN(const Backtest made, sartor::backtest(input, resources_));
+      SARTOR_ASSIGN(const Backtest made, sartor::backtest(frozen(), resources_));
       return save_backtest(made, eligible_items(project_->at(Origin::everything).history), tensors,
                            models_);
     };
     SARTOR_ASSIGN(const Json json, cached("backtest", backtest_key_, work));
     SARTOR_ASSIGN(backtest_, load_backtest(json, tensors));
     return {};
+  }
+
+  // What was chosen on validate.
+  BacktestInput frozen() const {
+    const auto known = [](const std::optional<PartitionRecipe>& recipe) {
+      return recipe ? &*recipe : nullptr;
+    };
+    return {.project = project_.get(),
+            .config = &config_,
+            .general = &*general_,
+            .partition = &segments_->segmentations[chosen_].partition,
+            .recipe = &tried_[chosen_],
+            .control = &control_partition_,
+            .control_recipe = known(control_),
+            .over_blend = known(over_blend_),
+            .control_over_blend = known(control_over_blend_)};
   }
 
   Status gate() {
@@ -403,9 +439,7 @@ class Run {
     const std::string inputs =
         Fingerprint().add(backtest_key_).add(json_text(config_node(config_.gate))).text();
     SARTOR_ASSIGN(const Look look, state_->look(confirm, inputs));
-    SARTOR_ASSIGN(verdict_,
-                  decide(*project_, config_, segments_->segmentations[chosen_].partition,
-                         tried_[chosen_], control_partition_, *control_, *backtest_, look.k));
+    SARTOR_ASSIGN(verdict_, decide(frozen(), *backtest_, look.k));
     if (old_) {
       SARTOR_ASSIGN(migration_, migration_summary(*old_, project_->data().users,
                                                   segments_->segmentations[chosen_].partition));
@@ -445,6 +479,7 @@ class Run {
             .tried = &tried_,
             .chosen = chosen_,
             .control = &*control_,
+            .over_blend = recipes_over_blend(),
             .backtest = &*backtest_,
             .verdict = &*verdict_,
             .events_next = events_next_,
@@ -513,8 +548,9 @@ class Run {
   std::size_t chosen_ = 0;
   PartitionInTime control_partition_;
   std::optional<PartitionRecipe> control_;
-  std::vector<Study> under_way_;  // where a search was stopped
-  VariantPlan unfinished_plan_;   // likewise, of general's
+  std::optional<PartitionRecipe> over_blend_, control_over_blend_;  // where general is more
+  std::vector<Study> under_way_;                                    // where a search was stopped
+  VariantPlan unfinished_plan_;                                     // likewise, of general's
   std::optional<Backtest> backtest_;
   std::optional<Verdict> verdict_;
   Published published_;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "sartor/base/fields_json.h"
 #include "sartor/segments/profile.h"
 #include "sartor/segments/stability.h"
 
@@ -55,6 +56,30 @@ std::string map_json(const UserMap& map, const std::vector<std::uint32_t>& assig
   return json_text(Json{{"points", points}, {"explained", {map.explained[0], map.explained[1]}}});
 }
 
+// Against who has a success in each of the windows: none of them may be told by what is known at
+// the start of the first.
+std::vector<LeftOutFeature> screened(const Project& project, const Table& features,
+                                     const std::vector<std::uint32_t>& known) {
+  std::vector<std::string> given;
+  for (const Column& column : project.data().user_attributes.columns)
+    given.push_back(attribute_feature(column.name));
+  std::vector<CameBack> windows;
+  for (std::size_t o = 0; o < kWindows; ++o) {
+    CameBack window{kOriginNames[o], std::vector<std::uint8_t>(features.rows)};
+    const Window& span = project.at(static_cast<Origin>(o)).window;
+    for (std::uint32_t u = 0; u < project.log().users; ++u) {
+      const auto rows = project.log().rows.begin();
+      const auto begin = rows + static_cast<std::ptrdiff_t>(project.log().begin[u]);
+      const auto end = rows + static_cast<std::ptrdiff_t>(project.log().begin[u + 1]);
+      window.of_row[u] = std::any_of(begin, end, [&](const Interaction& row) {
+        return row.time >= span.from && row.time < span.until;
+      });
+    }
+    windows.push_back(std::move(window));
+  }
+  return screen_features(features, known, given, windows);
+}
+
 // Share of a window's users who are elsewhere once it is over.
 double moved_share(const Cases& cases, const std::vector<std::uint32_t>& before,
                    const std::vector<std::uint32_t>& after) {
@@ -99,6 +124,14 @@ std::vector<SegmentationConfig> wanted_segmentations(const Project& project, con
 
 }  // namespace
 
+std::vector<std::string> SegmentStep::leaks() const {
+  std::vector<std::string> names;
+  for (const LeftOutFeature& one : left_out) {
+    if (one.leak) names.push_back(one.feature);
+  }
+  return names;
+}
+
 SegmentationConfig season_segmentation() {
   SegmentationConfig seasons{.name = "seasons"};
   for (const char* season : {"winter", "spring", "summer", "autumn"}) {
@@ -127,10 +160,12 @@ Result<SegmentStep> segment_users(const Project& project, const Config& config,
   std::array<Table, 4> features;
   for (std::size_t o = 0; o < features.size(); ++o) {
     SARTOR_ASSIGN(features[o],
-                  project.features(static_cast<Origin>(o), config,
+                  project.features(static_cast<Origin>(o), config, feature_request(config, {}),
                                    step.embedding ? &*step.embedding : nullptr, resources));
   }
   const auto known = known_users(project, Origin::validate);
+  step.left_out = screened(project, features[0], known);
+  for (Table& table : features) blank_columns(step.leaks(), table);
   // Clusters that could not reach min_users in confirm are avoided, at the rate at which known
   // users come back.
   const double come_back = static_cast<double>(project.at(Origin::confirm).fold.size()) /
@@ -188,12 +223,15 @@ Result<Json> save_segment_step(const SegmentStep& step, const std::string& path)
   }
   if (step.embedding) SARTOR_TRY(step.embedding->save(file));
   SARTOR_TRY(file.write(path));
-  return Json{{"segmentations", list}, {"embedding", step.embedding.has_value()}};
+  return Json{{"segmentations", list},
+              {"embedding", step.embedding.has_value()},
+              {"left_out", config_json(step.left_out)}};
 }
 
 Result<SegmentStep> load_segment_step(const Json& json, const std::string& path) {
   SARTOR_ASSIGN(const TensorFile file, TensorFile::map(path));
   SegmentStep step;
+  SARTOR_TRY(read_config(node_from_json(json.at("left_out")), step.left_out, "left_out"));
   for (const Json& one : json.at("segmentations")) {
     FittedSegmentation fitted{
         .kind = one.at("kind"),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sartor/base/json.h"
+#include "sartor/features/feature_screen.h"
 #include "sartor/models/embedding.h"
 #include "sartor/pipeline/backtest.h"
 #include "sartor/pipeline/project.h"
@@ -28,7 +29,11 @@ struct FittedSegmentation {
 
 struct SegmentStep {
   std::vector<FittedSegmentation> segmentations;
-  std::optional<Embedding> embedding;  // if any segmentation asks for it
+  std::optional<Embedding> embedding;    // if any segmentation asks for it
+  std::vector<LeftOutFeature> left_out;  // features that nobody uses, as of validate
+
+  // Those of them that know the future: missing for everybody, wherever features are made.
+  std::vector<std::string> leaks() const;
 };
 
 // By the season whose items users take: "winter shoppers", …

@@ -139,6 +139,22 @@ Json segment_json(const RunFacts& facts, std::size_t s) {
           {"worth_an_experiment", verdict.passes_q20}};
 }
 
+// Attributes and SQL features are somebody's own: that they say nothing is worth a warning.
+bool is_declared(const RunFacts& facts, const std::string& feature) {
+  if (facts.config->features.sql.contains(feature)) return true;
+  const auto& attributes = facts.project->data().user_attributes.columns;
+  return std::any_of(attributes.begin(), attributes.end(), [&](const Column& column) {
+    return attribute_feature(column.name) == feature;
+  });
+}
+
+Json features_left_out(const RunFacts& facts) {
+  Json list = Json::array();
+  for (const LeftOutFeature& one : facts.segments->left_out)
+    list.push_back({{"feature", one.feature}, {"reason", one.reason}, {"leak", one.leak}});
+  return list;
+}
+
 Json warnings_json(const RunFacts& facts) {
   Json warnings = Json::array();
   const auto add = [&](const std::string& code, const std::string& segment,
@@ -170,6 +186,10 @@ Json warnings_json(const RunFacts& facts) {
     for (const std::string& line : fitted.warnings)
       add("segmentation", fitted.partition.name, line);
   }
+  for (const LeftOutFeature& one : facts.segments->left_out) {
+    if (is_declared(facts, one.feature))
+      add("feature_left_out", "", fmt::format("'{}': {}", one.feature, one.reason));
+  }
   for (const LeftOut& one : facts.general->components_left_out)
     add("component_left_out", "", one.component + ": " + one.reason);
   for (const PartitionRecipe& recipe : *facts.tried) {
@@ -189,20 +209,50 @@ Json warnings_json(const RunFacts& facts) {
   return warnings;
 }
 
+Json control_figures(const ControlSummary& control) {
+  return {{"segments", control.segments}, {"tested", control.tested},
+          {"promoted", control.promoted}, {"pooled_gain", number(control.pooled_gain)},
+          {"low", number(control.low)},   {"high", number(control.high)},
+          {"p", number(control.p)}};
+}
+
+// With the relative gain and its interval.
+Json gain_json(const ArmComparison& c) {
+  Json json = difference_json(c, "served");
+  json["gain"] = number(c.gain);
+  json["gain_low"] = number(c.gain_low);
+  json["gain_high"] = number(c.gain_high);
+  return json;
+}
+
+Json tailoring_json(const RunFacts& facts) {
+  Json list = Json::array();
+  for (const Tailoring& one : facts.verdict->tailoring) {
+    Json segments = Json::array();
+    for (const SegmentVerdict& verdict : one.gate.segments) {
+      segments.push_back({{"name", verdict.name},
+                          {"decision", verdict.adapted ? "adapted" : "general"},
+                          {"reason", verdict.reason},
+                          {"confirm", difference_json(verdict.primary, "chosen")}});
+    }
+    const auto in = [](const Tailoring::InWindow& window) {
+      return Json{{"ungated", gain_json(window.ungated)}, {"gated", gain_json(window.gated)}};
+    };
+    list.push_back({{"over", one.over},
+                    {"confirm", in(one.confirm)},
+                    {"test", in(one.test)},
+                    {"segments", segments},
+                    {"negative_control", control_figures(one.control)}});
+  }
+  return list;
+}
+
 Json tried_segmentations(const RunFacts& facts) {
   Json tried = Json::array();
   for (const PartitionRecipe& recipe : *facts.tried) {
     tried.push_back({{"name", recipe.name}, {"validate_gain", recipe.usefulness}});
   }
   return tried;
-}
-
-Json control_summary(const RunFacts& facts) {
-  const ControlSummary& control = facts.verdict->control;
-  return {{"segments", control.segments}, {"tested", control.tested},
-          {"promoted", control.promoted}, {"pooled_gain", number(control.pooled_gain)},
-          {"low", number(control.low)},   {"high", number(control.high)},
-          {"p", number(control.p)}};
 }
 
 Json components_detail(const RunFacts& facts) {
@@ -343,11 +393,13 @@ Json summary_json(const RunFacts& facts) {
             {"version", parse_json(chosen.segmentation).value("version", 1)},
             {"tried", tried_segmentations(facts)}}},
           {"segments", segments},
+          {"features", {{"left_out", features_left_out(facts)}}},
           {"looks", gate.looks},
-          {"negative_control", control_summary(facts)},
+          {"negative_control", control_figures(facts.verdict->control)},
           {"overall",
            {{"confirm", difference_json(gate.overall, "served")},
             {"test", difference_json(overall_test, "served")}}},
+          {"tailoring", tailoring_json(facts)},
           {"expected_live_gain", number(gate.expected_live_gain)},
           {"warnings", warnings_json(facts)}};
 }

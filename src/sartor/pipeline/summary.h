@@ -29,6 +29,8 @@ struct RunFacts {
   const std::vector<PartitionRecipe>* tried = nullptr;  // one per segmentation
   std::size_t chosen = 0;                               // of `tried`
   const PartitionRecipe* control = nullptr;
+  std::vector<const PartitionRecipe*>
+      over_blend;  // of the chosen and the control, if general is more
   const Backtest* backtest = nullptr;
   const Verdict* verdict = nullptr;
   std::uint64_t events_next = 1;  // the first event of the workspace's log that was not read

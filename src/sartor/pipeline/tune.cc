@@ -164,7 +164,7 @@ std::vector<std::size_t> Tuner::budget_of(const Partition& partition,
 
 Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t segment,
                                        const Searched& searched, std::size_t trials,
-                                       const GeneralTuning& general) {
+                                       const Base& base) {
   const auto users = partition.users_of(segment, searched_.history);
   const std::string& name = partition.segments[segment];
   const auto found = config_.tuning.limits.find(name);
@@ -175,21 +175,21 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
            limits.adaptations.end();
   };
   TailorInput input{.pool = searched.own ? &*searched.own : &*pool_,
-                    .slots = plan_.slots,
+                    .slots = base.slots,
                     .cases = searched.in_pool,
                     .fold = searched.view.fold,
-                    .general = &general.points,
-                    .first = general.first,
-                    .search = search_options(trials, 2, {partition.name, name, "", 0, -1, ""}),
+                    .general = base.points,
+                    .first = base.first,
+                    .search = search_options(trials, 2, {base.study, name, "", 0, -1, ""}),
                     .blended = may("blended")};
   std::vector<std::string> families;
-  for (const Slot& slot : plan_.slots)
+  for (const Slot& slot : base.slots)
     families.push_back(plan_.variants[slot.variants.front()].family);
   input.search.closed = closed_slots(families, limits);
   const bool tunable = std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
-  if (tunable && !users.empty() && may("fine_tuned")) {
+  if (base.fine_tuned && tunable && !users.empty() && may("fine_tuned")) {
     input.fine_tuned = [&, users](double strength) {
-      return fine_tuned_pool(users, searched.view.cases, general.points[kFolds], strength);
+      return fine_tuned_pool(users, searched.view.cases, (*base.points)[kFolds], strength);
     };
   }
   return tailor(input, config_.tuning, resources_);
@@ -198,12 +198,31 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
 Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general,
                                          const std::vector<bool>& hopeless) {
   if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
-  if (plan_ != general.plan) {  // general comes from the cache
+  SARTOR_TRY(take_up(general));
+  return tailored(partition, {partition.name, plan_.slots, &general.points, general.first, true},
+                  hopeless);
+}
+
+Result<PartitionRecipe> Tuner::over_blend(const Partition& partition, const GeneralTuning& general,
+                                          const std::vector<bool>& hopeless) {
+  if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
+  SARTOR_TRY(take_up(general));
+  const auto slots = std::span(plan_.slots).first(general.blend_terms.size());
+  return tailored(partition, {partition.name + " over blend", slots, &general.blend, {}, false},
+                  hopeless);
+}
+
+Status Tuner::take_up(const GeneralTuning& general) {
+  if (plan_ != general.plan) {
     plan_ = general.plan;
     if (general.has_rerank()) use_rerank(general);
   }
   plan_name_.clear();  // there is one plan, and the log is of this partition
-  SARTOR_TRY(make_pool());
+  return make_pool();
+}
+
+Result<PartitionRecipe> Tuner::tailored(const Partition& partition, const Base& base,
+                                        const std::vector<bool>& hopeless) {
   const auto by_segment = partition.cases_by_segment(project_.at(Origin::validate).cases);
   const auto in_pool = partition.cases_by_segment(searched_.cases);
   std::vector<std::size_t> sizes;
@@ -214,17 +233,17 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
     if (budget[s] == 0) continue;
     SARTOR_ASSIGN(searched[s], searched_of(partition.segments[s], by_segment[s], in_pool[s]));
   }
-  const std::size_t searches = 1 + config_.tuning.strengths.size();
+  const std::size_t searches = 1 + (base.fine_tuned ? config_.tuning.strengths.size() : 0);
   resources_.begin_step(
-      "tailoring to " + partition.name,
+      "tailoring to " + base.study,
       searches * (kFolds + 1) * std::accumulate(budget.begin(), budget.end(), std::size_t{0}));
-  PartitionRecipe recipe{.name = partition.name};
+  PartitionRecipe recipe{.name = base.study};
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
     SegmentTuning tuning;
     if (budget[s] > 0) {
-      SARTOR_ASSIGN(tuning, tailor_to(partition, s, searched[s], budget[s], general));
+      SARTOR_ASSIGN(tuning, tailor_to(partition, s, searched[s], budget[s], base));
     }
-    recipe.segments.push_back(recipe_of(partition.segments[s], tuning, general.points[kFolds]));
+    recipe.segments.push_back(recipe_of(partition.segments[s], tuning, (*base.points)[kFolds]));
     recipe.segments.back().users = static_cast<int>(sizes[s]);
     recipe.segments.back().importance = importance_of(partition.segments[s]);
     recipe.segments.back().hopeless = hopeless[s];
@@ -265,7 +284,7 @@ Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users, const Ca
 
 std::vector<Term> Tuner::terms_of(const BlendPoint& point) const {
   std::vector<Term> terms;
-  for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
+  for (std::size_t s = 0; s < point.weight.size(); ++s) {
     terms.push_back({plan_.variants[plan_.slots[s].variants[point.choice[s]]], point.weight[s]});
   }
   return terms;

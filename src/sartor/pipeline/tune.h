@@ -45,6 +45,11 @@ class Tuner {
   // A segment with `hopeless` set gets no trials, and its share goes to the others.
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general,
                                     const std::vector<bool>& hopeless);
+  // The same with own weights over the linear blend instead of the general model, where that is
+  // more
+  // (`general.blend_terms`): what tailoring is worth without trees. It decides nothing.
+  Result<PartitionRecipe> over_blend(const Partition& partition, const GeneralTuning& general,
+                                     const std::vector<bool>& hopeless);
 
  private:
   Result<GeneralTuning> general_of_plan();
@@ -69,6 +74,10 @@ class Tuner {
   // The best of them with weights searched on validate alone, the re-ranker's among them: what a
   // segment's own search may find for everybody is no merit of the segment.
   Status refine(std::span<const PoolCase> cases, GeneralTuning& tuning);
+  BlendSearchOptions refining(std::size_t slots, const std::string& study) const;
+
+  // The weights of the linear blend, likewise, where there is more to the general model.
+  Status refine_blend(std::span<const PoolCase> cases, GeneralTuning& tuning);
 
   // What the search for one segment looks at.
   struct Searched {
@@ -82,9 +91,20 @@ class Tuner {
   // The trials of each segment: half of all, by size x importance; 0 where there is no hope.
   std::vector<std::size_t> budget_of(const Partition& partition, std::span<const std::size_t> sizes,
                                      const std::vector<bool>& hopeless) const;
+  // What segments are tailored from.
+  struct Base {
+    std::string study;  // of the trials
+    std::span<const Slot> slots;
+    const FoldPoints* points;
+    std::span<const FoldPoints> first;
+    bool fine_tuned;  // whether that may be tried
+  };
+  Result<PartitionRecipe> tailored(const Partition& partition, const Base& base,
+                                   const std::vector<bool>& hopeless);
+  // Goes on with the general model's plan, which may come from the cache.
+  Status take_up(const GeneralTuning& general);
   Result<SegmentTuning> tailor_to(const Partition& partition, std::size_t segment,
-                                  const Searched& searched, std::size_t trials,
-                                  const GeneralTuning& general);
+                                  const Searched& searched, std::size_t trials, const Base& base);
   double importance_of(const std::string& segment) const;
   Result<ScorePool> fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
                                     const BlendPoint& general, double strength);

@@ -163,6 +163,8 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
       }
     }
     if (share > 0) {
+      tuning.blend = blend.points;
+      tuning.blend_validate = mean(blend.values);
       tuning.points = mixed(blend.points, share);
     } else {
       tuning.without_rerank = "it was not better than the blend on validate";
@@ -175,12 +177,35 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
   return {};
 }
 
+BlendSearchOptions Tuner::refining(std::size_t slots, const std::string& study) const {
+  const std::size_t trials = config_.tuning.sampler == "coordinate"
+                                 ? kRefinedRounds * slots
+                                 : static_cast<std::size_t>(std::max(1, config_.tuning.trials / 4));
+  return search_options(trials, 2, {.adaptation = study});
+}
+
+Status Tuner::refine_blend(std::span<const PoolCase> cases, GeneralTuning& tuning) {
+  const auto& fold = searched_.fold;
+  const std::span<const Slot> slots = std::span(plan_.slots).first(tuning.blend[0].weight.size());
+  const BlendSearchOptions search = refining(slots.size(), "refined_blend");
+  resources_.begin_step("refining the linear blend's weights", (kFolds + 1) * search.trials);
+  const FoldPoints starts = tuning.blend;
+  SARTOR_ASSIGN(const CrossFit own, cross_fit(cases, fold, slots, starts, search, resources_));
+  for (const double share : config_.tuning.shrink) {
+    const FoldPoints points = shrink_to(own.points, starts, share);
+    const double value = mean(held_out_values(cases, fold, slots, points, metric_));
+    if (value <= tuning.blend_validate) continue;
+    tuning.blend_validate = value;
+    tuning.blend = points;
+  }
+  tuning.blend_terms = terms_of(tuning.blend[kFolds]);
+  tuning.searches.push_back({"refined_blend", 0, own.trials});
+  return {};
+}
+
 Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
   const auto& fold = searched_.fold;
-  const std::size_t trials = config_.tuning.sampler == "coordinate"
-                                 ? kRefinedRounds * plan_.slots.size()
-                                 : static_cast<std::size_t>(std::max(1, config_.tuning.trials / 4));
-  const BlendSearchOptions search = search_options(trials, 2, {.adaptation = "refined"});
+  const BlendSearchOptions search = refining(plan_.slots.size(), "refined");
   resources_.begin_step("refining the general model's weights", (kFolds + 1) * search.trials);
   const FoldPoints starts = tuning.points;
   const std::string name =
@@ -272,6 +297,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   SARTOR_TRY(judge_candidates(cases, blend, tuning));
   tuning.searches.insert(tuning.searches.begin(), {"general", 0, std::move(blend.trials)});
   SARTOR_TRY(refine(cases, tuning));
+  if (tuning.has_rerank()) SARTOR_TRY(refine_blend(cases, tuning));
   tuning.recipe = {.terms = terms_of(tuning.points[kFolds]),
                    .validate = tuning.metrics[config_.gate.metric]};
   for (const TrialSeries& series : tuning.searches)

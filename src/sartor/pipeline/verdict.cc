@@ -52,6 +52,26 @@ std::vector<GateSegment> gate_segments(const Project& project,
   return segments;
 }
 
+// All users of all segments, each on the winner of validate, proved or not.
+ArmComparison every_winner(const std::vector<GateSegment>& segments, const std::string& metric) {
+  std::vector<double> general, chosen;
+  for (const GateSegment& segment : segments) {
+    const GateArms& arms = segment.metrics.at(metric);
+    general.insert(general.end(), arms.general.begin(), arms.general.end());
+    chosen.insert(chosen.end(), arms.chosen.begin(), arms.chosen.end());
+  }
+  return compare_arms(general, chosen);
+}
+
+Tailoring tailoring(const char* over, const std::vector<GateSegment>& confirm,
+                    const std::vector<GateSegment>& test, GateResult gate,
+                    const GateResult& control, const std::string& metric) {
+  Tailoring out{.over = over, .gate = std::move(gate), .control = summarize_control(control)};
+  out.confirm = {every_winner(confirm, metric), compare_served(confirm, out.gate, metric)};
+  out.test = {every_winner(test, metric), compare_served(test, out.gate, metric)};
+  return out;
+}
+
 struct PerUserTable {
   std::vector<std::string> words;  // of all text columns
   std::vector<std::uint32_t> window, segment, user;
@@ -93,35 +113,57 @@ Result<DuckDb> scratch_database(const Resources& resources) {
 
 }  // namespace
 
-Result<Verdict> decide(const Project& project, const Config& config,
-                       const PartitionInTime& partition, const PartitionRecipe& recipe,
-                       const PartitionInTime& control_partition,
-                       const PartitionRecipe& control_recipe, const Backtest& backtest, int looks) {
-  Verdict verdict;
-  const Window& confirm = project.at(Origin::confirm).window;
+Result<Verdict> decide(const BacktestInput& input, const Backtest& backtest, int looks) {
+  const Project& project = *input.project;
   const std::map<std::string, std::string> fingerprints = {
       {"data", sha256(project.data().fingerprint)}};
-  verdict.input = {
-      .config = config.gate,
-      .looks = looks,
-      .control = false,
-      .fingerprints = fingerprints,
-      .segments = gate_segments(project, partition.segments, backtest.confirm, recipe, confirm)};
+  const auto segments = [&](const PartitionInTime& partition, const JudgedWindow& judged,
+                            const PartitionRecipe& recipe, Origin origin) {
+    return gate_segments(project, partition.segments, judged, recipe, project.at(origin).window);
+  };
+  const auto gate_input = [&](std::vector<GateSegment> of, bool control) {
+    return GateInput{.config = input.config->gate,
+                     .looks = control ? 1 : looks,
+                     .control = control,
+                     .fingerprints = fingerprints,
+                     .segments = std::move(of)};
+  };
+  Verdict verdict;
+  verdict.input = gate_input(
+      segments(*input.partition, backtest.confirm, *input.recipe, Origin::confirm), false);
   SARTOR_ASSIGN(verdict.result, run_gate(verdict.input));
-  verdict.test_segments = gate_segments(project, partition.segments, backtest.test, recipe,
-                                        project.at(Origin::test).window);
-  verdict.validate_segments = gate_segments(project, partition.segments, backtest.validate, recipe,
-                                            project.at(Origin::validate).window);
-  if (!control_partition.segments.empty()) {
-    verdict.control_input = {.config = config.gate,
-                             .looks = 1,
-                             .control = true,
-                             .fingerprints = fingerprints,
-                             .segments = gate_segments(project, control_partition.segments,
-                                                       backtest.control, control_recipe, confirm)};
+  verdict.test_segments = segments(*input.partition, backtest.test, *input.recipe, Origin::test);
+  verdict.validate_segments =
+      segments(*input.partition, backtest.validate, *input.recipe, Origin::validate);
+  const bool has_control = !input.control->segments.empty();
+  if (has_control) {
+    verdict.control_input = gate_input(
+        segments(*input.control, backtest.control, *input.control_recipe, Origin::confirm), true);
     SARTOR_ASSIGN(verdict.control_result, run_gate(verdict.control_input));
   }
   verdict.control = summarize_control(verdict.control_result);
+
+  const std::string& metric = input.config->gate.metric;
+  if (input.over_blend != nullptr) {
+    const auto confirm =
+        segments(*input.partition, backtest.blend_confirm, *input.over_blend, Origin::confirm);
+    const auto test =
+        segments(*input.partition, backtest.blend_test, *input.over_blend, Origin::test);
+    SARTOR_ASSIGN(GateResult gate, run_gate(gate_input(confirm, false)));
+    GateResult control;
+    if (has_control) {
+      SARTOR_ASSIGN(control,
+                    run_gate(gate_input(segments(*input.control, backtest.blend_control,
+                                                 *input.control_over_blend, Origin::confirm),
+                                        true)));
+    }
+    verdict.tailoring.push_back(
+        tailoring("linear_blend", confirm, test, std::move(gate), control, metric));
+  }
+  const bool is_blend = input.general->blend_terms.empty();
+  verdict.tailoring.push_back(tailoring(is_blend ? "linear_blend" : "best_general",
+                                        verdict.input.segments, verdict.test_segments,
+                                        verdict.result, verdict.control_result, metric));
   return verdict;
 }
 

@@ -10,6 +10,20 @@
 
 namespace sartor {
 
+// What tailoring is worth over one model for everybody: if every winner of validate was served
+// (`ungated`), and if only those were that the gate would let pass.
+struct Tailoring {
+  std::string over;  // "linear_blend" or "best_general"
+  struct InWindow {
+    ArmComparison ungated;
+    ArmComparison gated;
+  };
+  InWindow confirm;
+  InWindow test;
+  GateResult gate;         // on confirm
+  ControlSummary control;  // random segments over the same model, on confirm
+};
+
 struct Verdict {
   GateInput input;
   GateResult result;
@@ -19,13 +33,13 @@ struct Verdict {
   std::vector<GateSegment> test_segments;  // the same segments on the test window
   // And on validate, by weights that were fitted there: what users do twice, never evidence.
   std::vector<GateSegment> validate_segments;
+  // Over the linear blend, then over the best general model; one of them where that is the blend.
+  // The first decides nothing.
+  std::vector<Tailoring> tailoring;
 };
 
 // Users appear under a keyed hash of their names. `looks` as State counts them.
-Result<Verdict> decide(const Project& project, const Config& config,
-                       const PartitionInTime& partition, const PartitionRecipe& recipe,
-                       const PartitionInTime& control_partition,
-                       const PartitionRecipe& control_recipe, const Backtest& backtest, int looks);
+Result<Verdict> decide(const BacktestInput& input, const Backtest& backtest, int looks);
 
 // evidence/per_user.parquet: window, segment, user, and two columns per metric (general.x,
 // chosen.x), one row per user and window ("confirm", "control", "test", "validate"), sorted by

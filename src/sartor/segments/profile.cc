@@ -88,6 +88,39 @@ void contrast_words(const Column& column, const Groups& groups,
   }
 }
 
+void add_numbers(const Column& column, const Groups& groups,
+                 std::vector<SegmentProfile>& profiles) {
+  std::vector<Mean> means(profiles.size());
+  for (const std::uint32_t row : groups.rows) {
+    if (!std::isnan(column.numbers[row])) means[groups.assigned[row]].add(column.numbers[row]);
+  }
+  for (std::size_t s = 0; s < profiles.size(); ++s) {
+    if (means[s].n == 0) continue;
+    profiles[s].features.push_back(
+        {column.name, "", means[s].value(),
+         static_cast<double>(means[s].n) / static_cast<double>(groups.sizes[s])});
+  }
+}
+
+void add_words(const Column& column, const Groups& groups, std::vector<SegmentProfile>& profiles) {
+  std::vector<std::vector<std::size_t>> counts(profiles.size());
+  for (const std::uint32_t row : groups.rows) {
+    auto& of_segment = counts[groups.assigned[row]];
+    if (column.codes[row] >= column.words.size()) continue;
+    of_segment.resize(column.words.size());
+    ++of_segment[column.codes[row]];
+  }
+  for (std::size_t s = 0; s < profiles.size(); ++s) {
+    if (counts[s].empty()) continue;
+    const auto most = std::max_element(counts[s].begin(), counts[s].end());
+    const auto known =
+        static_cast<double>(std::accumulate(counts[s].begin(), counts[s].end(), std::size_t{0}));
+    profiles[s].features.push_back(
+        {column.name, column.words[static_cast<std::size_t>(most - counts[s].begin())],
+         static_cast<double>(*most) / known, known / static_cast<double>(groups.sizes[s])});
+  }
+}
+
 // "loyal: 412 users (9.6%); …": the strongest contrast of each of the three strongest topics.
 std::string sentence_of(const SegmentProfile& profile) {
   const std::string head = fmt::format("{}: {} user{} ({:.1f}%)", profile.segment,
@@ -143,6 +176,10 @@ std::vector<SegmentProfile> segment_profiles(const Table& features,
                         .contrasts = std::move(contrasts[s])});
     finish(profiles.back());
   }
+  for (const Column& column : features.columns) {
+    if (is_vector(column)) continue;
+    column.is_text ? add_words(column, groups, profiles) : add_numbers(column, groups, profiles);
+  }
   return profiles;
 }
 
@@ -164,10 +201,18 @@ Json profiles_json(const std::vector<SegmentProfile>& profiles) {
                            {"all", c.all},
                            {"z", c.z}});
     }
+    Json features = Json::array();
+    for (const SegmentFeature& one : profile.features) {
+      features.push_back({{"feature", one.feature},
+                          {"word", one.word.empty() ? Json() : Json(one.word)},
+                          {"value", one.value},
+                          {"known", one.known}});
+    }
     json.push_back({{"segment", profile.segment},
                     {"users", profile.users},
                     {"share", profile.share},
                     {"sentence", profile.sentence},
+                    {"features", features},
                     {"contrasts", contrasts}});
   }
   return json;

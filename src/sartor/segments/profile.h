@@ -22,12 +22,22 @@ struct Contrast {
   double z = 0;  // (segment - all) / sd over all users
 };
 
+// A feature of a segment: its mean over those who have a value, or its commonest word and the share
+// of those who have it among them.
+struct SegmentFeature {
+  std::string feature;
+  std::string word;  // "" of a number
+  double value = 0;
+  double known = 0;  // share of the segment's users who have a value; 0: `value` says nothing
+};
+
 struct SegmentProfile {
   std::string segment;
   std::size_t users = 0;
   double share = 0;
   std::string sentence;
-  std::vector<Contrast> contrasts;  // the strongest first
+  std::vector<Contrast> contrasts;       // the strongest first
+  std::vector<SegmentFeature> features;  // in the table's order, but those nobody has a value of
 };
 
 // One profile per name, of the users in `rows` of `features`; columns named embedding.N are left

@@ -26,6 +26,15 @@ constexpr Phrase kPhrases[] = {
     {"events_7d", "lately", "{0} events in the last 7 days against {1}"},
     {"events_28d", "lately", "{0} events in the last 28 days against {1}"},
     {"positives_28d", "lately", "{0} successes in the last 28 days against {1}"},
+    {"activity_level", "lately", "{0} of the last 28 days active against {1}", true},
+    {"frequency", "rhythm", "{0} sessions a month against {1}"},
+    {"value_28d", "value", "worth {0} in the last 28 days against {1}"},
+    {"price_level", "price", "at {0} of the price range against {1}", true},
+    {"engagement", "lately", "engagement {0} against {1}"},
+    {"purchase_intent", "intent", "{0} items looked at and not taken against {1}"},
+    {"category_share", "variety", "{0} from the favourite category against {1}", true},
+    {"novelty_appetite", "novelty", "items of {0} bits of novelty against {1}"},
+    {"discovery_share", "novelty", "{0} of what they take is new to them against {1}", true},
     {"value_sum", "value", "worth {0} on average against {1}"},
     {"value_mean", "value", "{0} spent at a time against {1}"},
     {"days_since_last", "recency", "last seen {0} days ago against {1}"},
@@ -96,7 +105,11 @@ std::string in_words(const Contrast& contrast) {
   const auto number = [&](double x) {
     return phrase != nullptr && phrase->percent ? percent(x) : plain(x);
   };
-  const std::string segment = number(contrast.segment), all = number(contrast.all);
+  std::string segment = number(contrast.segment), all = number(contrast.all);
+  if (segment == all && !(phrase != nullptr && phrase->percent)) {  // they differ, if by little
+    segment = fmt::format("{:.3g}", contrast.segment);
+    all = fmt::format("{:.3g}", contrast.all);
+  }
   if (phrase == nullptr) {
     return fmt::format("{} {} on average against {}", label_of(contrast.feature), segment, all);
   }

@@ -23,6 +23,16 @@ Result<const Column*> find_column(const Table& table, const std::string& name) {
                fmt::format("there is no feature '{}'{}", name, did_you_mean(name, known))};
 }
 
+// All number columns "name.something", unless there is a column of that name.
+std::vector<const Column*> columns_of_group(const Table& table, const std::string& name) {
+  std::vector<const Column*> columns;
+  if (table.find(name) != nullptr) return columns;
+  for (const Column& column : table.columns) {
+    if (column.name.starts_with(name + ".") && !column.is_text) columns.push_back(&column);
+  }
+  return columns;
+}
+
 // kMissing - 1 where the column does not know the word: no row has that code.
 std::uint32_t code_of(const Column& column, const std::string& word) {
   const auto found = std::lower_bound(column.words.begin(), column.words.end(), word);
@@ -89,7 +99,7 @@ void Scaler::add_number(const Column& column, std::span<const std::uint32_t> row
   columns_ += flag ? 2 : 1;
 }
 
-void Scaler::add_vectors(const std::vector<const Column*>& columns,
+void Scaler::add_vectors(const std::string& name, const std::vector<const Column*>& columns,
                          std::span<const std::uint32_t> rows) {
   double squares = 0;
   for (const Column* column : columns) {
@@ -101,7 +111,7 @@ void Scaler::add_vectors(const std::vector<const Column*>& columns,
   const double scale =
       std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, rows.size())));
   if (!(scale > 0)) {
-    notes_.push_back("'embedding' was left out: every vector is zero");
+    notes_.push_back(fmt::format("'{}' was left out: every vector is zero", name));
     return;
   }
   for (const Column* column : columns) {
@@ -137,15 +147,12 @@ Result<Scaler> Scaler::fit(const Table& table, const std::vector<std::string>& f
                            std::span<const std::uint32_t> rows) {
   Scaler scaler;
   for (const std::string& name : features) {
-    if (name == "embedding") {
-      std::vector<const Column*> vectors;
-      for (const Column& column : table.columns) {
-        if (column.name.starts_with("embedding.") && !column.is_text) vectors.push_back(&column);
-      }
-      if (vectors.empty()) return Error{ErrorCode::config, "there are no 'embedding' columns"};
-      scaler.add_vectors(vectors, rows);
+    const auto vectors = columns_of_group(table, name);
+    if (!vectors.empty()) {
+      scaler.add_vectors(name, vectors, rows);
       continue;
     }
+    if (name == "embedding") return Error{ErrorCode::config, "there are no 'embedding' columns"};
     SARTOR_ASSIGN(const Column* column, find_column(table, name));
     column->is_text ? scaler.add_words(*column, rows) : scaler.add_number(*column, rows);
   }

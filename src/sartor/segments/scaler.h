@@ -16,7 +16,8 @@ namespace sartor {
 
 class Scaler {
  public:
-  // `features` are column names; "embedding" stands for all of embedding.0, embedding.1, …
+  // `features` are column names, or groups of number columns: "embedding" stands for all of
+  // embedding.0, embedding.1, …, "interest" for all of interest.toys, interest.books, …
   // Numbers: (x - mean) / sd over `rows`, of ln(1 + x) where no x is negative and the skewness is
   // above 2 (money and counts: else one big customer is a cluster). Missing numbers stand at the
   // mean, with a flag column of their own. Texts: one column per word, the ten most frequent; two
@@ -58,7 +59,8 @@ class Scaler {
 
   Result<std::vector<const Column*>> find_columns(const Table& table) const;
   void add_number(const Column& column, std::span<const std::uint32_t> rows);
-  void add_vectors(const std::vector<const Column*>& columns, std::span<const std::uint32_t> rows);
+  void add_vectors(const std::string& name, const std::vector<const Column*>& columns,
+                   std::span<const std::uint32_t> rows);
   void add_words(const Column& column, std::span<const std::uint32_t> rows);
 };
 

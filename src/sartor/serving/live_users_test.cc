@@ -5,10 +5,12 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "sartor/base/test_place.h"
+#include "sartor/base/text.h"
 #include "sartor/data/signal.h"
 #include "sartor/serving/service.h"
 #include "sartor/serving/test_bundle.h"
@@ -142,6 +144,53 @@ TEST_F(Live, ContextOfTheHistoryKeepsStep) {
   }
   EXPECT_EQ(visitor->context, (std::vector<std::uint32_t>{0, 1, 0, 0, 0, 0}));
   EXPECT_EQ(visitor->as_of, kAsOf);
+}
+
+// As text, so that missing values compare.
+std::map<std::string, std::string> values_of(const Table& row) {
+  std::map<std::string, std::string> values;
+  for (const Column& column : row.columns) {
+    const bool missing = column.is_text && column.codes[0] == Column::kMissing;
+    values[column.name] = missing          ? "missing"
+                          : column.is_text ? column.words[column.codes[0]]
+                                           : shortest(column.numbers[0]);
+  }
+  return values;
+}
+
+// Whoever does live what a user of the bundle did has the features that the run gave that user.
+TEST_F(Live, FeaturesAreThoseOfARunOverTheSameEvents) {
+  ASSERT_TRUE(write_test_bundle(
+      folder_,
+      {.features = {.normalise_conversion = "item",
+                    .sql = {{"teas_40d",
+                             "count(*) FILTER (WHERE category = 'tea' AND days_ago <= 40)"},
+                            {"last_item", "last(item)"},
+                            {"spent", "sum(value) / count(DISTINCT \"group\")"},
+                            {"since", "min(time)"},
+                            {"dear", "max(price_level)"},
+                            {"phones", "avg(context.device = 'phone')"}}},
+       .request = {.normalise_ctr = "item", .names = {"interest", "device", "weekday"}}}));
+  const auto bundle = load_bundle(folder_);
+  ASSERT_TRUE(bundle) << bundle.error().message;
+  const std::uint32_t known = (*bundle)->catalogue.users().find("002");
+  LiveUsers live(**bundle);
+  std::uint64_t number = 0;
+  for (const Interaction& row : (*bundle)->catalogue.history_of(UserId{known})) {
+    StoredEvent event = event_of(++number, "visitor",
+                                 (*bundle)->catalogue.items().name(row.item.index()), row.time);
+    event.event.value = 1;
+    event.event.group = "g" + std::to_string(number);
+    event.event.context = {{"device", "phone"}};
+    ASSERT_TRUE(live.learn({&event, 1}));
+  }
+  const auto visitor = visitor_of(**bundle, {.user = "visitor"}, live.of("visitor").get());
+  ASSERT_TRUE(visitor) << visitor.error().message;
+  const auto expected = values_of(one_row((*bundle)->catalogue.user_features(), known));
+  EXPECT_EQ(values_of(visitor->features), expected);
+  EXPECT_EQ(expected.at("teas_40d"), "3");
+  EXPECT_EQ(expected.at("last_item"), "tea-5");
+  EXPECT_EQ(expected.at("interest.tea"), "1");
 }
 
 TEST_F(Live, ItemsNeverSeenAreTakenAndNotListed) {

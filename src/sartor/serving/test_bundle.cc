@@ -141,8 +141,10 @@ Status write_test_bundle(const std::string& folder, const TestBundleOptions& opt
   const Dataset data = shop();
   const InteractionLog log = interaction_log(data);
   const History history(log, kBundleTime);
-  SARTOR_ASSIGN(const FeatureSpace space, feature_space(data, {}));
-  const Table features = user_features(data, events_by_user(data), space, kBundleTime, {});
+  SARTOR_ASSIGN(const FeatureSpace space,
+                feature_space(data, options.features, options.request, kBundleTime));
+  SARTOR_ASSIGN(const Table features,
+                user_features(data, events_by_user(data), space, kBundleTime, {}));
   std::vector<std::uint32_t> rows(features.rows);
   for (std::uint32_t r = 0; r < rows.size(); ++r) rows[r] = r;
   const SegmentationConfig config{.name = "test",

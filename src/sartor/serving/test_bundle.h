@@ -15,6 +15,8 @@ struct TestBundleOptions {
   std::string version = "f00d";
   bool repeat = false;
   std::size_t erased = 0;  // erasures that its run knew
+  FeatureConfig features;
+  FeatureRequest request;
   // Called before the folder is published, to break or add something.
   std::function<void(const StagedFolder&)> change;
   std::function<void(Json& routes)> change_routes;
