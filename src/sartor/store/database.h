@@ -13,13 +13,13 @@
 
 namespace sartor {
 
-using SqlValue = std::variant<std::monostate, std::int64_t, std::string>;
-using SqlRow = std::vector<SqlValue>;
-using SqlRows = std::vector<SqlRow>;
+using DbValue = std::variant<std::monostate, std::int64_t, std::string>;
+using DbRow = std::vector<DbValue>;
+using DbRows = std::vector<DbRow>;
 
 // "" and 0 for NULL, and for a value of the other kind.
-std::string text_of(const SqlValue& value);
-std::int64_t number_of(const SqlValue& value);
+std::string db_text(const DbValue& value);
+std::int64_t db_number(const DbValue& value);
 
 // Safe to use from several threads, beside other processes. Failures are `io` where the database
 // cannot be reached or a lock says no, `bad_data` where it does not hold what it promises; the
@@ -33,12 +33,12 @@ class Database {
   virtual Status transaction(const std::function<Status()>& body) = 0;
   // One statement of a transaction. $1, $2, …, in the order in which they first appear, stand for
   // `values`.
-  virtual Result<SqlRows> query(const char* sql, const std::vector<SqlValue>& values) = 0;
+  virtual Result<DbRows> query(const char* sql, const std::vector<DbValue>& values) = 0;
   // One statement that only reads, outside any transaction.
-  virtual Result<SqlRows> read(const char* sql, const std::vector<SqlValue>& values) = 0;
+  virtual Result<DbRows> read(const char* sql, const std::vector<DbValue>& values) = 0;
 
   // One statement that writes, as a transaction of its own.
-  Status change(const char* sql, const std::vector<SqlValue>& values);
+  Status change(const char* sql, const std::vector<DbValue>& values);
 };
 
 // Makes the file or the schema where it is missing and brings an older one up to date. Fails with

@@ -38,10 +38,12 @@ constexpr std::array<const char*, 1> kPostgresMigrations = {
     "  scopes text NOT NULL, hash text NOT NULL, created bigint NOT NULL, ends bigint);"
     "CREATE TABLE entries (key text NOT NULL PRIMARY KEY, value bytea NOT NULL,"
     "  number bigint NOT NULL);"
+    "CREATE INDEX entries_number ON entries (number);"
     "CREATE TABLE changes (last bigint NOT NULL);"
     "INSERT INTO changes VALUES (0);"
     // SharedLog: the numbers of its records have no gaps.
-    "CREATE TABLE log_end (next bigint NOT NULL);"
+    "CREATE TABLE log_end (next bigint NOT NULL, id text NOT NULL, began bigint NOT NULL,"
+    "  before text NOT NULL);"
     "CREATE TABLE log_records (sequence bigint NOT NULL PRIMARY KEY, bytes bytea NOT NULL,"
     "  taken timestamptz NOT NULL DEFAULT now());"
     "CREATE TABLE log_keys (key uuid NOT NULL PRIMARY KEY, sequence bigint NOT NULL);"
@@ -78,7 +80,7 @@ bool wait_for(int socket, bool to_read, PgClock::time_point deadline) {
   }
 }
 
-SqlValue value_of(const PGresult* result, int row, int column) {
+DbValue value_of(const PGresult* result, int row, int column) {
   constexpr Oid kBool = 16, kBytes = 17, kInt8 = 20, kInt2 = 21, kInt4 = 23;
   if (PQgetisnull(result, row, column) != 0) return {};
   const char* text = PQgetvalue(result, row, column);
@@ -114,7 +116,7 @@ class PostgresSchema : public Database {
     return migrate();
   }
 
-  Result<SqlRows> query(const char* sql, const std::vector<SqlValue>& values) override {
+  Result<DbRows> query(const char* sql, const std::vector<DbValue>& values) override {
     if (connection_ == nullptr) return lost_;
     std::vector<std::string> numbers(values.size());
     std::vector<const char*> texts(values.size(), nullptr);
@@ -146,7 +148,7 @@ class PostgresSchema : public Database {
     return status;
   }
 
-  Result<SqlRows> read(const char* sql, const std::vector<SqlValue>& values) override {
+  Result<DbRows> read(const char* sql, const std::vector<DbValue>& values) override {
     const std::lock_guard lock(mutex_);
     const bool is_old = connection_ != nullptr;
     SARTOR_TRY(connect());
@@ -210,11 +212,11 @@ class PostgresSchema : public Database {
   }
 
   // All results of what was sent; rows of the last.
-  Result<SqlRows> answer() {
+  Result<DbRows> answer() {
     PGconn* const connection = connection_.get();
     const auto deadline = PgClock::now() + kStatementPatience;
     std::optional<Error> wrong;
-    SqlRows rows;
+    DbRows rows;
     while (true) {
       int left = 0;
       while ((left = PQflush(connection)) == 1) {
@@ -231,7 +233,7 @@ class PostgresSchema : public Database {
       if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) wrong = failure(result.get());
       rows.clear();
       for (int r = 0; r < PQntuples(result.get()); ++r) {
-        SqlRow row;
+        DbRow row;
         for (int c = 0; c < PQnfields(result.get()); ++c)
           row.push_back(value_of(result.get(), r, c));
         rows.push_back(std::move(row));
@@ -300,9 +302,9 @@ class PostgresSchema : public Database {
                   query("SELECT count(*) FROM pg_tables WHERE schemaname = $1 AND tablename = "
                         "'schema_version'",
                         {schema_}));
-    if (number_of(tables[0][0]) == 0) return 0;
+    if (db_number(tables[0][0]) == 0) return 0;
     SARTOR_ASSIGN(const auto rows, query("SELECT version FROM schema_version", {}));
-    return rows.empty() ? 0 : number_of(rows[0][0]);
+    return rows.empty() ? 0 : db_number(rows[0][0]);
   }
 
   Status migrate() {
@@ -319,7 +321,7 @@ class PostgresSchema : public Database {
         // Who may not make schemas may be given an empty one.
         SARTOR_ASSIGN(const auto there,
                       query("SELECT count(*) FROM pg_namespace WHERE nspname = $1", {schema_}));
-        if (number_of(there[0][0]) == 0)
+        if (db_number(there[0][0]) == 0)
           SARTOR_TRY(run(fmt::format("CREATE SCHEMA \"{}\"", schema_).c_str()));
         SARTOR_TRY(
             run("CREATE TABLE schema_version (version bigint NOT NULL);"

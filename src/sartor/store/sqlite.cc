@@ -25,6 +25,7 @@ constexpr std::array<const char*, 3> kSqliteMigrations = {
     "CREATE TABLE keys (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL,"
     "  hash TEXT NOT NULL, created INTEGER NOT NULL, ends INTEGER) STRICT;",
     "ALTER TABLE entries ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX entries_number ON entries (number);"
     "CREATE TABLE changes (last INTEGER NOT NULL) STRICT;"
     "INSERT INTO changes VALUES (0);",
 };
@@ -33,7 +34,7 @@ struct Finalize {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
 
-int bind(sqlite3_stmt* statement, int place, const SqlValue& value) {
+int bind(sqlite3_stmt* statement, int place, const DbValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     return sqlite3_bind_int64(statement, place, *number);
   }
@@ -44,8 +45,8 @@ int bind(sqlite3_stmt* statement, int place, const SqlValue& value) {
   return sqlite3_bind_null(statement, place);
 }
 
-SqlRow row_of(sqlite3_stmt* statement) {
-  SqlRow row;
+DbRow row_of(sqlite3_stmt* statement) {
+  DbRow row;
   for (int i = 0; i < sqlite3_column_count(statement); ++i) {
     switch (sqlite3_column_type(statement, i)) {
       case SQLITE_NULL:
@@ -84,7 +85,7 @@ class SqliteFile : public Database {
     return migrate();
   }
 
-  Result<SqlRows> query(const char* sql, const std::vector<SqlValue>& values) override {
+  Result<DbRows> query(const char* sql, const std::vector<DbValue>& values) override {
     sqlite3_stmt* raw = nullptr;
     if (const int code = sqlite3_prepare_v2(database_, sql, -1, &raw, nullptr))
       return failure(code);
@@ -92,7 +93,7 @@ class SqliteFile : public Database {
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (const int code = bind(raw, static_cast<int>(i) + 1, values[i])) return failure(code);
     }
-    SqlRows rows;
+    DbRows rows;
     int code = SQLITE_OK;
     while ((code = sqlite3_step(raw)) == SQLITE_ROW) rows.push_back(row_of(raw));
     if (code != SQLITE_DONE) return failure(code);
@@ -109,7 +110,7 @@ class SqliteFile : public Database {
     return status;
   }
 
-  Result<SqlRows> read(const char* sql, const std::vector<SqlValue>& values) override {
+  Result<DbRows> read(const char* sql, const std::vector<DbValue>& values) override {
     const std::lock_guard lock(mutex_);
     return query(sql, values);
   }
@@ -154,7 +155,7 @@ class SqliteFile : public Database {
 
   Result<std::int64_t> version() {
     SARTOR_ASSIGN(const auto rows, query("PRAGMA user_version", {}));
-    return rows.empty() ? 0 : number_of(rows[0][0]);
+    return rows.empty() ? 0 : db_number(rows[0][0]);
   }
 
   Error failure(int code) const {
@@ -178,17 +179,17 @@ class SqliteFile : public Database {
 
 }  // namespace
 
-std::string text_of(const SqlValue& value) {
+std::string db_text(const DbValue& value) {
   const auto* text = std::get_if<std::string>(&value);
   return text == nullptr ? "" : *text;
 }
 
-std::int64_t number_of(const SqlValue& value) {
+std::int64_t db_number(const DbValue& value) {
   const auto* number = std::get_if<std::int64_t>(&value);
   return number == nullptr ? 0 : *number;
 }
 
-Status Database::change(const char* sql, const std::vector<SqlValue>& values) {
+Status Database::change(const char* sql, const std::vector<DbValue>& values) {
   return transaction([&]() -> Status {
     SARTOR_TRY(query(sql, values));
     return {};

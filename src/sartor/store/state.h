@@ -11,7 +11,6 @@
 
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
-#include "sartor/store/database.h"
 #include "sartor/store/state_config.h"
 
 namespace sartor {
@@ -41,6 +40,11 @@ struct KeyRecord {
   std::optional<Time> ends;  // from here on it is refused
 };
 
+class Database;
+
+// Entries that several servers share: which version of the bundle all of them serve.
+inline constexpr const char* kCurrentBundle = "bundle/current";
+
 // A small value, and its place in the order of all changes of such values.
 struct StateEntry {
   std::string key;
@@ -55,8 +59,13 @@ class State {
  public:
   // The SQLite file at `path`, as open_sqlite has it.
   static Result<State> open(const std::string& path);
-  // <workspace>/state.sqlite, or the database that `config` names, as open_postgres has it.
+  // <workspace>/state.sqlite, or the database that `config` names, as open_postgres has it; into
+  // one without looks, runs and keys go those of the file, if there is one.
   static Result<State> open(const std::string& workspace, const StateConfig& config);
+
+  State(State&&) noexcept;
+  State& operator=(State&&) noexcept;
+  ~State();
 
   // Records that the gate looks at the confirm data with fingerprint `confirm`, its inputs having
   // fingerprint `inputs`. The same pair again gives the same k and is not a new look.
@@ -87,7 +96,7 @@ class State {
   Result<std::vector<StateEntry>> entries_after(std::int64_t number) const;
 
  private:
-  explicit State(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  explicit State(std::unique_ptr<Database> database);
   std::unique_ptr<Database> database_;
 };
 

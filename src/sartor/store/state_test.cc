@@ -188,6 +188,29 @@ TEST_P(AnyState, KeepsKeysOldestFirst) {
   EXPECT_EQ(keys->at(1).ends, std::nullopt);
 }
 
+// Whoever moves to a database takes along what the gate has seen, once.
+TEST(SharedState, BeginsWithWhatTheWorkspaceRemembered) {
+  const StateConfig config{.url = TestPostgres::url(), .schema = "brought"};
+  if (config.url.empty()) GTEST_SKIP() << "PostgreSQL is not installed";
+  const std::string folder = test_place("brought");
+  std::filesystem::create_directories(folder);
+  {
+    const auto own = State::open(folder, {});
+    ASSERT_TRUE(own && own->look("confirm", "a") && own->look("confirm", "b"));
+    ASSERT_TRUE(own->put_run({.id = "r", .started = 5, .status = "done", .summary = "{}"}));
+    ASSERT_TRUE(own->put_key({"k", "shop", "ingest", "abc", 20, std::nullopt}));
+  }
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto state = State::open(folder, config);
+    ASSERT_TRUE(state) << state.error().message;
+    EXPECT_EQ(state->look("confirm", "a")->k, 1);
+    EXPECT_EQ(state->look("confirm", "c")->k, 3);
+    EXPECT_EQ((*state->run("r"))->finished, std::nullopt);
+    EXPECT_EQ(state->keys()->size(), 1u);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 // A server that is gone costs a moment and not a thread, and is found again when it is back.
 TEST(SharedState, OutlivesItsDatabase) {
   const StateConfig config{.url = TestPostgres::url(), .schema = "outage"};
