@@ -4,7 +4,7 @@
 #   tests/postgres.sh stop DIR     ends it at once, as if it had crashed; its data stay
 #   tests/postgres.sh remove DIR   and with it its folder
 # Exit code 77: PostgreSQL is not installed. DIR has a short name that anybody may reach; as root the
-# server runs as nobody, since it refuses to run as root.
+# server runs as nobody, since it refuses to run as root. With SARTOR_TEST_FSYNC=on commits are durable.
 set -euo pipefail
 what=$1 dir=$2
 
@@ -28,7 +28,7 @@ start)
   fi
   # Nothing inherits a pipe of ours: whoever reads the URL would wait for the server's end.
   pg pg_ctl -D "$dir/data" -w -l "$dir/log" -o \
-    "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=off -c shared_buffers=16MB" \
+    "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=${SARTOR_TEST_FSYNC:-off} -c shared_buffers=16MB" \
     start >/dev/null 2>&1 </dev/null || { cat "$dir/log" >&2; exit 1; }
   printf 'postgresql://sartor@/postgres?host=%s\n' "$dir"
   ;;
