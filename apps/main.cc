@@ -31,7 +31,7 @@ void add_common(CLI::App& verb, CommonFlags& flags, bool positional = true) {
 std::string typed_command(int argc, char** argv) {
   std::string command = "sartor";
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
-  return command;
+  return without_passwords(std::move(command));
 }
 
 // keys create | list | rotate | revoke

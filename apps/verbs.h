@@ -36,6 +36,8 @@ void stop_on_interrupt();
 // The workspace folder and the config file that the flags name.
 std::string workspace_of(const CommonFlags& flags);
 Result<RunRequest> request_of(const CommonFlags& flags);
+// The file's settings; the defaults where there is no file.
+Result<Config> settings_of(const CommonFlags& flags);
 // Prints the message to stderr; the exit code of its kind.
 int fail(const Error& error);
 

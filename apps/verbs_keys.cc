@@ -58,7 +58,9 @@ int show(const Result<std::string>& key, bool json) {
 }  // namespace
 
 int verb_keys(const CommonFlags& flags, const KeyFlags& wanted) {
-  const auto keys = ApiKeys::open(workspace_of(flags));
+  const auto settings = settings_of(flags);
+  if (!settings) return fail(settings.error());
+  const auto keys = ApiKeys::open(workspace_of(flags), settings->state);
   if (!keys) return fail(keys.error());
   if (wanted.what == "list") return list(*keys, flags.json);
   if (wanted.what == "create")

@@ -142,6 +142,18 @@ Result<RunRequest> request_of(const CommonFlags& flags) {
   return request;
 }
 
+Result<Config> settings_of(const CommonFlags& flags) {
+  const std::string path =
+      flags.config.empty() ? workspace_of(flags) + "/sartor.toml" : flags.config;
+  if (fs::exists(path)) return read_config_file(path, flags.set);
+  ConfigNode root{.value = ConfigNode::Table{}, .file = {}};
+  for (const std::string& assignment : flags.set) SARTOR_TRY(set_path(root, assignment));
+  Config config;
+  SARTOR_TRY(read_config(root, config, ""));
+  SARTOR_TRY(check_state(config.state));
+  return config;
+}
+
 int fail(const Error& error) {
   const bool colour = wants_colour(2);
   fmt::print(stderr, "{}error:{} {}\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "",

@@ -22,21 +22,12 @@ Result<std::string> current_bundle(const CommonFlags& flags) {
   return std::filesystem::canonical(current, ignored).string();
 }
 
-// What the workspace's file says, if there is one.
-Result<ServeConfig> serve_config(const CommonFlags& flags) {
-  const std::string path =
-      flags.config.empty() ? workspace_of(flags) + "/sartor.toml" : flags.config;
-  if (!std::filesystem::exists(path)) return ServeConfig{};
-  SARTOR_ASSIGN(const Config config, read_config_file(path, flags.set));
-  return config.serve;
-}
-
 // The bundle with what happened since.
 Result<std::shared_ptr<Recommender>> open_current(const CommonFlags& flags) {
   SARTOR_ASSIGN(const std::string bundle, current_bundle(flags));
-  SARTOR_ASSIGN(const ServeConfig config, serve_config(flags));
+  SARTOR_ASSIGN(const Config config, settings_of(flags));
   SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
-  recommender->follow_stream(config.follow_stream);
+  recommender->follow_stream(config.serve.follow_stream);
   SARTOR_TRY(catch_up(workspace_of(flags) + "/" + kEventFolder, *recommender));
   return recommender;
 }
@@ -115,9 +106,9 @@ int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
 }
 
 int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
-  const auto read = serve_config(flags);
+  const auto read = settings_of(flags);
   if (!read) return fail(read.error());
-  const ServeConfig& config = *read;
+  const ServeConfig& config = read->serve;
   auto first = open_first(workspace_of(flags) + "/bundles");
   if (!first) return fail(first.error());
   const std::string bundle = first->recommender->info().path;
@@ -135,6 +126,7 @@ int verb_serve(const CommonFlags& flags, int port, const std::string& host) {
       .guard = guard_options(config),
       .tls = {.certificate = config.tls_certificate, .key = config.tls_key},
       .follow_stream = config.follow_stream,
+      .state = read->state,
       .tell = [](const std::string& line) { fmt::print(stderr, "{}\n", line); }};
   auto server =
       serve_workspace(workspace_of(flags), std::move(*first), options, SARTOR_VERSION, settings);

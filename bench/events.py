@@ -2,7 +2,7 @@
 """Events into a running server: how many a second, each batch on disk before it is answered, and
 how soon an event is part of the same user's list.
 
-    bench/events.py WORKSPACE [--sartor BINARY] [--seconds 10] [--writers 8] [--batch 500]
+    bench/events.py WORKSPACE [--sartor BINARY] [--seconds 10] [--writers 8] [--batch 500] [--url URL]
 
 The workspace's published bundle is served from a copy. Afterwards the log is read back: every
 acknowledged event has to be in it, once.
@@ -27,8 +27,9 @@ def bundle_copy(workspace, folder):
     os.symlink("b", os.path.join(folder, "bundles", "current"))
 
 
-def start(sartor, folder):
-    server = subprocess.Popen([sartor, "serve", folder, "--port", "0"], stdout=subprocess.PIPE, text=True)
+def start(args, folder):
+    state = ["--set", "state.url=" + args.url] if args.url else []
+    server = subprocess.Popen([args.sartor, "serve", folder, "--port", "0"] + state, stdout=subprocess.PIPE, text=True)
     for line in server.stdout:
         found = re.search(r"http://([\d.]+):(\d+)", line)
         if found:
@@ -127,10 +128,11 @@ def main():
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--folder", help="where the log is written; a temporary one if not given")
+    parser.add_argument("--url", default="", help="an empty PostgreSQL that the state is shared in")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         bundle_copy(args.workspace, folder)
-        server, *address = start(args.sartor, folder)
+        server, *address = start(args, folder)
         try:
             connection = http.client.HTTPConnection(*address)
             connection.request("GET", "/v1/recommendations?k=100")
@@ -143,7 +145,7 @@ def main():
             server.kill()
             server.wait()
         begin = time.time()
-        server, *address = start(args.sartor, folder)  # after kill -9
+        server, *address = start(args, folder)  # after kill -9
         out["restart_seconds"] = round(time.time() - begin, 2)
         try:
             connection = http.client.HTTPConnection(*address)

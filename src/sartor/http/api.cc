@@ -88,8 +88,12 @@ HttpResponse report_page(const BundleInfo& info) {
             "img-src data:"}}};
 }
 
+std::vector<std::string> troubles_of(const Replica* replica) {
+  return replica == nullptr ? std::vector<std::string>() : replica->troubles();
+}
+
 void add_pages(std::vector<Route>& routes, const Shared& live,
-               const std::shared_ptr<BundleShelf>& shelf) {
+               const std::shared_ptr<BundleShelf>& shelf, const std::shared_ptr<Replica>& replica) {
   routes.push_back({.method = "GET",
                     .pattern = "/health/live",
                     .summary = "Whether the process answers",
@@ -101,8 +105,9 @@ void add_pages(std::vector<Route>& routes, const Shared& live,
                     .pattern = "/health/ready",
                     .summary = "Whether a bundle is served",
                     .response = "Health",
-                    .handler = [live, shelf](const Call&) {
-                      return json_response(readiness(live->current()->info(), shelf.get()));
+                    .handler = [live, shelf, replica](const Call&) {
+                      return json_response(readiness(live->current()->info(), shelf.get(),
+                                                     troubles_of(replica.get())));
                     }});
   routes.push_back(
       {.method = "GET",
@@ -217,7 +222,7 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
   add_breakers(routes, parts.guard);
   add_models(routes, live, parts.shelf);
   add_runs(routes, parts.state);
-  add_pages(routes, live, parts.shelf);
+  add_pages(routes, live, parts.shelf, parts.replica);
   if (parts.shelf != nullptr) {
     // The shelf tells the metrics of swaps, and so holds them: not the other way, too.
     metrics->add_source([weak = std::weak_ptr<const BundleShelf>(parts.shelf)] {
@@ -225,6 +230,9 @@ std::shared_ptr<const Router> make_api(std::shared_ptr<const LiveBundle> live,
       return shelf == nullptr ? std::string() : shelf_metrics(*shelf);
     });
   }
+  metrics->add_source([weak = std::weak_ptr<const Replica>(parts.replica)] {
+    return replica_metrics(weak.lock().get());
+  });
   if (parts.guard != nullptr) {
     metrics->add_source(
         [live, guard = parts.guard] { return breaker_metrics(live->current()->info(), *guard); });
@@ -243,7 +251,7 @@ Result<HttpServer> serve_bundle(const std::string& folder, const ServerOptions& 
 Result<HttpServer> serve_workspace(const std::string& workspace, FirstBundle first,
                                    const ServerOptions& options, const std::string& version,
                                    const ServeSettings& settings) {
-  SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace));
+  SARTOR_ASSIGN(auto keys, ApiKeys::open(workspace, settings.state));
   SARTOR_ASSIGN(const auto known, keys.list());
   ServerOptions own = options;
   own.has_keys =
@@ -259,19 +267,36 @@ Result<HttpServer> serve_workspace(const std::string& workspace, FirstBundle fir
   const auto live =
       std::make_shared<LiveBundle>(std::move(first.recommender), settings.follow_stream);
   tell_passed_over(first.refused, live->current()->info().model_version, *metrics, settings.tell);
-  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, live);
+  SARTOR_ASSIGN(auto list, ErasureList::open(workspace));
+  const std::shared_ptr<ErasureList> erasures = std::move(list);
+  std::shared_ptr<const State> shared;
+  std::shared_ptr<SharedErasures> shared_erasures;
+  if (settings.state.shared()) {
+    SARTOR_ASSIGN(State opened, State::open(workspace, settings.state));
+    shared = std::make_shared<const State>(std::move(opened));
+    SARTOR_ASSIGN(shared_erasures,
+                  SharedErasures::open(shared, erasures, settings.state.event_days));
+    live->forget("", erasures->current());  // before it learns anything
+  }
+  parts.intake = std::make_shared<Intake>(workspace + "/" + kEventFolder, live, settings.state);
   SARTOR_TRY(parts.intake->open());
   for (const std::string& note : parts.intake->notes()) settings.tell("warning: " + note);
   SARTOR_ASSIGN(parts.guard, open_guard(workspace, settings.guard, live, *parts.intake));
   for (const std::string& note : parts.guard->notes()) settings.tell("warning: " + note);
-  SARTOR_ASSIGN(auto erasures, ErasureList::open(workspace));
   parts.users = std::make_shared<const UserPlaces>(
-      UserPlaces{workspace, live, parts.intake, parts.guard, std::move(erasures)});
+      UserPlaces{workspace, live, parts.intake, parts.guard, erasures, shared_erasures});
   parts.shelf = std::make_shared<BundleShelf>(workspace + "/bundles", live,
                                               swap_observer(metrics, settings.tell), first.refused);
   parts.limits = std::make_shared<ClientLimits>(settings.limits, metrics);
-  SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
+  SARTOR_ASSIGN(State state, State::open(workspace, settings.state));
   parts.state = std::make_shared<const State>(std::move(state));
+  if (shared != nullptr) {
+    shared_erasures->tell(
+        [places = UserPlaces{workspace, live, parts.intake, parts.guard, erasures}](
+            const std::string& user) { forget_user(places, user); });
+    SARTOR_ASSIGN(parts.replica, Replica::start({shared, live, parts.shelf, parts.guard,
+                                                 parts.intake, shared_erasures, settings.tell}));
+  }
   SARTOR_ASSIGN(auto server, start(live, own, version, parts, metrics));
   parts.shelf->watch(settings.watch ? kWatchInterval : std::chrono::milliseconds(0),
                      settings.retention_days);

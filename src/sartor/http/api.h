@@ -9,6 +9,7 @@
 #include "sartor/base/result.h"
 #include "sartor/http/intake.h"
 #include "sartor/http/rate_limit.h"
+#include "sartor/http/replica.h"
 #include "sartor/http/routes.h"
 #include "sartor/http/server.h"
 #include "sartor/http/users_api.h"
@@ -30,6 +31,7 @@ struct ApiParts {
   std::shared_ptr<ClientLimits> limits;  // null: none
   std::shared_ptr<const State> state;    // null: /v1/runs is 503
   std::shared_ptr<const UserPlaces> users = nullptr;  // null: nobody can be exported or erased
+  std::shared_ptr<Replica> replica = nullptr;         // null: the state is this server's own
 };
 
 struct ServeSettings {
@@ -39,6 +41,7 @@ struct ServeSettings {
   GuardOptions guard;
   TlsFiles tls;
   bool follow_stream = true;  // LiveBundle
+  StateConfig state;
   // Hears, in lines and from several threads, what had to be mended, what cannot be done, and which
   // bundle serves from now on.
   std::function<void(const std::string&)> tell = [](const std::string&) {};

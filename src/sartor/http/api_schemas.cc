@@ -325,8 +325,9 @@ constexpr const char* kSchemas = R"json({
 "Health": {
   "type": "object", "additionalProperties": false, "required": ["status"],
   "properties": {
-    "status": {"type": "string"},
+    "status": {"type": "string", "description": "live; ready; degraded: ready, but for what the reasons say"},
     "model_version": {"type": "string"},
+    "reasons": {"type": "array", "items": {"type": "string"}, "description": "in what this server falls short of the others that share its state"},
     "refused": {
       "type": "object", "additionalProperties": false, "required": ["version", "reason"],
       "description": "what bundles/current leads to, where another bundle serves because this was refused",

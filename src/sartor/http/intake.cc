@@ -14,11 +14,15 @@ Status catch_up(const std::string& folder, Recommender& recommender) {
   return {};
 }
 
-Status Intake::Log::open() {
+Status Intake::Log::open(SharedEvents::Listener listener) {
   const std::lock_guard lock(mutex);
-  if (store != nullptr) return {};
-  SARTOR_ASSIGN(store, EventStore::open(folder));
-  notes.insert(notes.end(), store->notes().begin(), store->notes().end());
+  if (store() != nullptr) return {};
+  if (state.shared()) {
+    SARTOR_ASSIGN(shared, SharedEvents::open(folder, state, std::move(listener)));
+  } else {
+    SARTOR_ASSIGN(own, EventStore::open(folder));
+  }
+  notes.insert(notes.end(), store()->notes().begin(), store()->notes().end());
   return {};
 }
 
@@ -28,7 +32,7 @@ Result<std::uint64_t> Intake::Log::read(std::uint64_t from, const EventVisitor& 
   std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
   {
     const std::lock_guard lock(mutex);
-    if (store != nullptr) end = store->next();
+    if (store() != nullptr) end = store()->next();
   }
   if (from == end) return end;
   const auto before_end = [&](std::span<const StoredEvent> events) {
@@ -42,8 +46,8 @@ Result<std::uint64_t> Intake::Log::read(std::uint64_t from, const EventVisitor& 
 }
 
 Status Intake::open() {
-  if (const Status opened = log_->open(); !opened) {
-    if (opened.error().code != ErrorCode::io) return opened;
+  if (const Status opened = open_log(); !opened) {
+    if (opened.error().code != ErrorCode::io || log_->state.shared()) return opened;
     log_->notes.push_back("no events can be taken: " + opened.error().message);
   }
   return live_->follow([log = log_](std::uint64_t from, const EventVisitor& visit) {
@@ -51,25 +55,34 @@ Status Intake::open() {
   });
 }
 
+Status Intake::pull() { return log_->shared == nullptr ? Status() : log_->shared->pull(); }
+Status Intake::prune() { return log_->shared == nullptr ? Status() : log_->shared->prune(); }
+
 Result<std::uint64_t> Intake::next() {
-  SARTOR_TRY(log_->open());
-  return log_->store->next();
+  SARTOR_TRY(open_log());
+  SARTOR_TRY(pull());
+  return log_->store()->next();
 }
 
 void Intake::scrub() {
-  if (log_->open()) log_->store->scrub();
+  if (open_log()) log_->store()->scrub();
+}
+
+// They are on disk: whatever this says, they were taken.
+void Intake::deliver(std::span<const StoredEvent> events) {
+  (void)live_->learn(events);
+  if (told_ && !events.empty()) told_(events);
 }
 
 Result<std::vector<std::uint64_t>> Intake::take(std::vector<LiveEvent> events) {
-  SARTOR_TRY(log_->open());
-  SARTOR_ASSIGN(auto numbers, log_->store->append(events));
+  SARTOR_TRY(open_log());
+  if (log_->shared != nullptr) return log_->shared->append(events);
+  SARTOR_ASSIGN(auto numbers, log_->own->append(events));
   std::vector<StoredEvent> fresh;
   for (std::size_t e = 0; e < events.size(); ++e) {
     if (numbers[e] != kDuplicate) fresh.push_back({numbers[e], std::move(events[e])});
   }
-  // They are on disk: whatever this says, they were taken.
-  (void)live_->learn(fresh);
-  if (told_ && !fresh.empty()) told_(fresh);
+  deliver(fresh);
   return numbers;
 }
 

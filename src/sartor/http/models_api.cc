@@ -67,10 +67,15 @@ HttpResponse swap_answer(const Result<SwapReport>& swapped) {
 
 }  // namespace
 
-Json readiness(const BundleInfo& info, const BundleShelf* shelf) {
+Json readiness(const BundleInfo& info, const BundleShelf* shelf,
+               const std::vector<std::string>& troubles) {
   const auto refused = shelf == nullptr ? std::nullopt : shelf->passed_over();
   Json json{{"status", "ready"}, {"model_version", info.model_version}};
   if (refused) json["refused"] = {{"version", refused->version}, {"reason", refused->reason}};
+  if (!troubles.empty()) {
+    json["status"] = "degraded";
+    json["reasons"] = troubles;
+  }
   return json;
 }
 

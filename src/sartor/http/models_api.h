@@ -18,8 +18,9 @@ void add_models(std::vector<Route>& routes, std::shared_ptr<const LiveBundle> li
                 std::shared_ptr<BundleShelf> shelf);
 
 // The body of /health/ready: which version serves, and which one should and was refused. Whoever
-// serves another is ready all the same.
-Json readiness(const BundleInfo& info, const BundleShelf* shelf);
+// serves another is ready all the same, and so is who has `troubles`: they degrade it, no more.
+Json readiness(const BundleInfo& info, const BundleShelf* shelf,
+               const std::vector<std::string>& troubles = {});
 
 // In Prometheus' text format.
 std::string shelf_metrics(const BundleShelf& shelf);

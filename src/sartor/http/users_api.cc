@@ -58,8 +58,9 @@ Json exposure_json(const Exposure& exposure) {
 
 Result<Json> events_of_user(const std::string& workspace, const std::string& user) {
   Json list = Json::array();
+  const std::string folder = workspace + "/" + kEventFolder;
   SARTOR_ASSIGN([[maybe_unused]] const std::uint64_t next,
-                for_each_event(workspace + "/" + kEventFolder, 1,
+                for_each_event(folder, first_event(folder),
                                [&](std::span<const StoredEvent> events) -> Status {
                                  for (const StoredEvent& stored : events) {
                                    if (stored.event.user == user) {
@@ -99,10 +100,12 @@ Result<Json> export_of(const UserPlaces& places, const std::string& user) {
 Result<Json> erase(const UserPlaces& places, const std::string& user) {
   SARTOR_ASSIGN(const std::uint64_t next, places.intake->next());
   const Time now = present();
-  SARTOR_TRY(places.erasures->add(user, next, now));
-  places.live->forget(user, places.erasures->current());
-  if (places.guard != nullptr) places.guard->forget(user);
-  places.intake->scrub();
+  if (places.shared != nullptr) {
+    SARTOR_TRY(places.shared->add(user, next, now));  // and this server forgets, as the others do
+  } else {
+    SARTOR_TRY(places.erasures->add(user, next, now));
+    forget_user(places, user);
+  }
   return Json{{"user", user}, {"erased", format_time(now)}};
 }
 
@@ -111,6 +114,12 @@ HttpResponse answer_of(const Result<Json>& made) {
 }
 
 }  // namespace
+
+void forget_user(const UserPlaces& places, const std::string& user) {
+  places.live->forget(user, places.erasures->current());
+  if (places.guard != nullptr) places.guard->forget(user);
+  places.intake->scrub();
+}
 
 bool waits_for_users(const HttpRequest& request) {
   return request.path.starts_with(kUsersPath) &&

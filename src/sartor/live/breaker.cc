@@ -250,6 +250,20 @@ std::optional<BreakerChange> Breaker::latch(Time now) {
   return go_to(BreakerState::latched, now, BreakerRule::by_operator);
 }
 
+std::optional<BreakerChange> Breaker::follow(const BreakerChange& change,
+                                             const std::vector<Time>& trips) {
+  trips_ = trips;
+  if (change.to == state_ && change.until == until_) return {};
+  (void)go_to(change.to, change.time, change.rule);
+  if (change.to == BreakerState::open) {
+    peers_.restart();
+    if (change.rule == BreakerRule::behind_peers) peers_.begin_blame(change.time, peer_phi_);
+    peers_.forget_recent(change.time);
+  }
+  until_ = change.until;
+  return change;
+}
+
 Json Breaker::to_json() const {
   return {{"state", name_of(state_)},
           {"since", since_},

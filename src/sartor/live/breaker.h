@@ -118,6 +118,11 @@ class Breaker {
   std::optional<BreakerChange> close(Time now);
   std::optional<BreakerChange> latch(Time now);
 
+  // Another server of the same models went to another state; the evidence here is of the state
+  // before. None where this is no news.
+  std::optional<BreakerChange> follow(const BreakerChange& change, const std::vector<Time>& trips);
+  const std::vector<Time>& trip_times() const { return trips_; }
+
   // All but the hard rules' last minutes.
   Json to_json() const;
   // Fails with `bad_data`.

@@ -20,11 +20,6 @@ std::string erased_path(const std::string& workspace) {
   return (workspace.empty() ? "." : workspace) + "/" + kErasedFile;
 }
 
-std::string new_salt() {
-  std::random_device device;
-  return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
-}
-
 std::string hash_text(KeyHash hash) { return fmt::format("{:016x}{:016x}", hash.high, hash.low); }
 
 bool read_hash(std::string_view text, KeyHash& hash) {
@@ -36,8 +31,18 @@ bool read_hash(std::string_view text, KeyHash& hash) {
   return text.size() == 32 && part(0, hash.high) && part(16, hash.low);
 }
 
-// One line of the file: [hash, microseconds, events before].
-bool read_row(const Json& row, KeyHash& user, Erasure& erasure) {
+}  // namespace
+
+std::string random_digits() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
+}
+
+Json row_json(KeyHash user, const Erasure& erasure) {
+  return {hash_text(user), erasure.time, erasure.events_before};
+}
+
+bool read_erasure(const Json& row, KeyHash& user, Erasure& erasure) {
   if (!row.is_array() || row.size() != 3 || !row[0].is_string() || !row[1].is_number_integer() ||
       !row[2].is_number_unsigned()) {
     return false;
@@ -46,8 +51,6 @@ bool read_row(const Json& row, KeyHash& user, Erasure& erasure) {
   erasure.events_before = row[2].get<std::uint64_t>();
   return read_hash(row[0].get<std::string>(), user);
 }
-
-}  // namespace
 
 KeyHash Erasures::hash_of(std::string_view user) const {
   return hash_of_key(salt_ + std::string(user));
@@ -82,7 +85,7 @@ Result<Erasures> Erasures::read(const std::string& workspace) {
     const char* end = number.data() + number.size();
     const auto [stop, error] = std::from_chars(number.data(), end, erasure.number);
     if (error != std::errc() || stop != end || erasure.number >= out.count_ ||
-        !read_row(row, user, erasure) || !out.last_.emplace(user, erasure).second) {
+        !read_erasure(row, user, erasure) || !out.last_.emplace(user, erasure).second) {
       return bad;
     }
   }
@@ -95,16 +98,16 @@ Result<Erasures> Erasures::beside(const std::string& folder) {
   return read(path.parent_path().string());
 }
 
+std::map<std::size_t, std::pair<KeyHash, Erasure>> Erasures::rows() const {
+  std::map<std::size_t, std::pair<KeyHash, Erasure>> by_number;
+  for (const auto& [user, erasure] : last_) by_number[erasure.number] = {user, erasure};
+  return by_number;
+}
+
 std::string Erasures::to_text() const {
-  std::vector<std::pair<std::size_t, KeyHash>> by_number;
-  for (const auto& [user, erasure] : last_) by_number.emplace_back(erasure.number, user);
-  std::sort(by_number.begin(), by_number.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
   Json erased = Json::object();
-  for (const auto& [number, user] : by_number) {
-    const Erasure& erasure = last_.at(user);
-    erased[std::to_string(number)] = {hash_text(user), erasure.time, erasure.events_before};
-  }
+  for (const auto& [number, row] : rows())
+    erased[std::to_string(number)] = row_json(row.first, row.second);
   return json_text({{"salt", salt_}, {"count", count_}, {"erased", erased}}) + "\n";
 }
 
@@ -113,17 +116,43 @@ Result<std::unique_ptr<ErasureList>> ErasureList::open(const std::string& worksp
   return std::unique_ptr<ErasureList>(new ErasureList(workspace, std::move(erasures)));
 }
 
-Status ErasureList::add(const std::string& user, std::uint64_t events_before, Time now) {
-  const std::lock_guard one(writing_);
-  Erasures next = *current();
-  if (next.salt_.empty()) next.salt_ = new_salt();
-  next.last_[next.hash_of(user)] = {next.count_, now, events_before};
-  ++next.count_;
+Status ErasureList::keep(Erasures next) {
   SARTOR_TRY(write_file(erased_path(workspace_), next.to_text()));
   SARTOR_TRY(sync_to_disk(workspace_.empty() ? "." : workspace_));
   const std::lock_guard lock(mutex_);
   current_ = std::make_shared<const Erasures>(std::move(next));
   return {};
+}
+
+Status ErasureList::add(const std::string& user, std::uint64_t events_before, Time now) {
+  const std::lock_guard one(writing_);
+  Erasures next = *current();
+  if (next.salt_.empty()) next.salt_ = random_digits();
+  next.last_[next.hash_of(user)] = {next.count_, now, events_before};
+  ++next.count_;
+  return keep(std::move(next));
+}
+
+Status ErasureList::share(const std::string& salt) {
+  const std::lock_guard one(writing_);
+  if (current()->salt() == salt) return {};
+  if (!current()->salt().empty()) {
+    return Error{ErrorCode::config, erased_path(workspace_) +
+                                        ": this workspace has erased users of its own; start "
+                                        "from a copy of another server's"};
+  }
+  Erasures next = *current();
+  next.salt_ = salt;
+  return keep(std::move(next));
+}
+
+Status ErasureList::add(KeyHash user, const Erasure& erasure) {
+  const std::lock_guard one(writing_);
+  if (erasure.number < current()->size()) return {};
+  Erasures next = *current();
+  next.last_[user] = erasure;
+  next.count_ = erasure.number + 1;
+  return keep(std::move(next));
 }
 
 std::shared_ptr<const Erasures> ErasureList::current() const {

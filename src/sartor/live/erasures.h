@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "sartor/base/json.h"
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
 #include "sartor/live/key_set.h"
@@ -20,10 +22,17 @@ namespace sartor {
 inline constexpr const char* kErasedFile = "erased.json";  // of a workspace
 
 struct Erasure {
-  std::size_t number = 0;           // in the file, from 0: a bundle says how many its run knew
+  std::size_t number = 0;           // in the list, from 0: a bundle says how many its run knew
   Time time = 0;                    // when
   std::uint64_t events_before = 1;  // of the event log, what has a smaller number is erased
 };
+
+// How one stands in a list: [hash, microseconds, events before]. Reading gives false if that is
+// none.
+Json row_json(KeyHash user, const Erasure& erasure);
+bool read_erasure(const Json& row, KeyHash& user, Erasure& erasure);
+// 32 hexadecimal digits of the system's random numbers.
+std::string random_digits();
 
 // Immutable; safe to use from several threads. An id that comes back is a new user: only what was
 // before its last erasure is erased.
@@ -46,7 +55,11 @@ class Erasures {
     const Erasure* erasure = of(user);
     return erasure != nullptr && time <= erasure->time;
   }
-  std::size_t size() const { return count_; }  // erasures so far
+  std::size_t size() const { return count_; }        // erasures so far
+  const std::string& salt() const { return salt_; }  // "" before the first
+  KeyHash hash_of(std::string_view user) const;
+  // What the list says of each who was erased, by number; of one who was erased twice the last.
+  std::map<std::size_t, std::pair<KeyHash, Erasure>> rows() const;
   bool empty() const { return count_ == 0; }
 
  private:
@@ -54,7 +67,6 @@ class Erasures {
   struct HashOfUser {
     std::size_t operator()(KeyHash user) const { return user.low; }
   };
-  KeyHash hash_of(std::string_view user) const;
   std::string to_text() const;
 
   std::string salt_;
@@ -72,9 +84,16 @@ class ErasureList {
   // Durable when this returns. Fails with `io`; then nothing has changed.
   Status add(const std::string& user, std::uint64_t events_before, Time now);
 
+  // Of a list that several servers share: its salt, and what another one added. Fails with `config`
+  // if the list has a salt of its own by now. A number that is there already is nothing new.
+  Status share(const std::string& salt);
+  Status add(KeyHash user, const Erasure& erasure);
+
   std::shared_ptr<const Erasures> current() const;
 
  private:
+  Status keep(Erasures next);
+
   ErasureList(std::string workspace, Erasures erasures)
       : workspace_(std::move(workspace)),
         current_(std::make_shared<const Erasures>(std::move(erasures))) {}

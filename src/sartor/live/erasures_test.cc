@@ -11,6 +11,7 @@
 #include "sartor/data/duckdb.h"
 #include "sartor/live/event_store.h"
 #include "sartor/live/exposure_log.h"
+#include "sartor/live/shared_erasures.h"
 
 namespace sartor {
 namespace {
@@ -202,6 +203,52 @@ TEST_F(ErasuresTest, ListsBecomeNobodys) {
   log = ExposureLog::open(folder, {}, [&](const Exposure& one) { read.push_back(one.user); });
   ASSERT_TRUE(log) << log.error().message;
   EXPECT_THAT(read, ElementsAre("", "bert", "anna", "carl"));
+}
+
+// Servers of one state: numbers and hashes are the same everywhere, whoever erased.
+TEST_F(ErasuresTest, ServersShareOneList) {
+  const StateConfig config{.url = "", .schema = "sartor"};
+  const auto state = std::make_shared<const State>(*State::open(workspace_, config));
+  fs::create_directories(workspace_ + "/a");
+  fs::create_directories(workspace_ + "/b");
+  const auto list_in = [&](const std::string& name) {
+    return std::shared_ptr<ErasureList>(*ErasureList::open(workspace_ + "/" + name));
+  };
+  ASSERT_TRUE(list_in("a")->add("early", 3, 10));  // before the state was shared
+  const auto a = list_in("a"), b = list_in("b");
+  auto of_a = SharedErasures::open(state, a, 7);
+  auto of_b = SharedErasures::open(state, b, 7);
+  ASSERT_TRUE(of_a && of_b);
+  EXPECT_TRUE(b->current()->covers_event("early", 2));
+  std::vector<std::string> heard;
+  (*of_a)->tell([&](const std::string& user) { heard.push_back(user); });
+  ASSERT_TRUE((*of_b)->add("anna", 5, 20));
+  ASSERT_TRUE((*of_a)->add("bert", 6, 30));
+  EXPECT_THAT(heard, ElementsAre("anna", "bert")) << "what others did first";
+  ASSERT_TRUE((*of_b)->follow());
+  for (const auto& list : {a, b}) {
+    EXPECT_EQ(list->current()->size(), 3u);
+    EXPECT_EQ(list->current()->of("anna")->number, 1u);
+    EXPECT_EQ(list->current()->of("bert")->events_before, 6u);
+  }
+  EXPECT_EQ(a->current()->rows().size(), b->current()->rows().size());
+  EXPECT_EQ(*read_file(workspace_ + "/a/erased.json"), *read_file(workspace_ + "/b/erased.json"));
+  // After some days nothing names them, and a new server knows them all the same.
+  ASSERT_TRUE((*of_a)->prune(20 + 7 * kDay));
+  int named = 0;
+  const auto entries = state->entries_after(0);
+  for (const StateEntry& entry : *entries) {
+    EXPECT_EQ(entry.value.find("anna"), std::string::npos);
+    named += entry.value.find("bert") != std::string::npos;
+  }
+  EXPECT_EQ(named, 1) << "not yet";
+  const auto c = list_in("");
+  ASSERT_TRUE(SharedErasures::open(state, c, 7));
+  EXPECT_EQ(*read_file(workspace_ + "/erased.json"), *read_file(workspace_ + "/a/erased.json"));
+  // Who erased by himself cannot be told apart from the others.
+  fs::create_directories(workspace_ + "/d");
+  ASSERT_TRUE(list_in("d")->add("x", 1, 1));
+  EXPECT_EQ(SharedErasures::open(state, list_in("d"), 7).error().code, ErrorCode::config);
 }
 
 }  // namespace

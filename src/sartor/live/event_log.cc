@@ -123,7 +123,7 @@ class DurableLog::Impl {
   }
 
   void remember(std::string_view key) {
-    if (!key.empty()) keys_.add(hash_of_key(key));
+    if (options_.check_keys && !key.empty()) keys_.add(hash_of_key(key));
   }
 
   // Removes the files whose records are all kept elsewhere.
@@ -259,7 +259,8 @@ class DurableLog::Impl {
     for (Waiting* one : batch) {
       for (const NewRecord& record : one->records) {
         const KeyHash key = hash_of_key(record.key);
-        if (!record.key.empty() && (keys_.contains(key) || !fresh.insert(key).second)) {
+        if (options_.check_keys && !record.key.empty() &&
+            (keys_.contains(key) || !fresh.insert(key).second)) {
           one->sequences.push_back(kDuplicate);
           continue;
         }

@@ -19,6 +19,7 @@ struct DurableLogOptions {
   std::uint64_t file_bytes = 64 << 20;  // a new file is begun after as many
   std::size_t commit_bytes = 8 << 20;   // records waiting for one sync, about
   std::size_t keys = 2'000'000;         // how many of the latest keys are told again, at least
+  bool check_keys = true;               // else somebody told repetitions apart before
   std::uint64_t first = 1;              // records before it are kept elsewhere; files of these go
   std::uint64_t read_from = 1;          // files that end before it stay, but are not read
 };

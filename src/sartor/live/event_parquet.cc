@@ -18,6 +18,8 @@
 namespace sartor {
 namespace {
 
+constexpr const char* kBegins = "/begins";
+
 namespace fs = std::filesystem;
 
 constexpr std::size_t kDigits = 20;
@@ -134,6 +136,19 @@ Status copy_to(const std::string& path, const std::string& folder,
 
 }  // namespace
 
+std::uint64_t first_event(const std::string& folder) {
+  const auto text = read_file(folder + kBegins);
+  const std::uint64_t number = text ? std::strtoull(text->c_str(), nullptr, 10) : 1;
+  return std::max<std::uint64_t>(number, 1);
+}
+
+Status begin_events_with(const std::string& folder, std::uint64_t first) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return io_error(folder, "make the folder", error.message());
+  return write_file(folder + kBegins, std::to_string(first));
+}
+
 Result<std::vector<EventPiece>> event_pieces(const std::string& folder) {
   std::vector<EventPiece> pieces;
   std::error_code error;
@@ -147,7 +162,7 @@ Result<std::vector<EventPiece>> event_pieces(const std::string& folder) {
   std::sort(pieces.begin(), pieces.end(),
             [](const EventPiece& a, const EventPiece& b) { return a.first < b.first; });
   keep_the_later(pieces);
-  std::uint64_t next = 1;
+  std::uint64_t next = first_event(folder);
   for (const EventPiece& piece : pieces) {
     if (piece.first != next || piece.last < piece.first) {
       return Error{ErrorCode::bad_data,

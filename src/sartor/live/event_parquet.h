@@ -26,6 +26,11 @@ struct EventPiece {
 };
 using EventVisitor = std::function<Status(std::span<const StoredEvent>)>;
 
+// The number with which the log in `folder` begins: 1, but where a copy of a shared log was begun
+// with another (shared_events.h).
+std::uint64_t first_event(const std::string& folder);
+Status begin_events_with(const std::string& folder, std::uint64_t first);
+
 // Those in `folder`, ascending; none if there is no folder. Of two of the same stretch, one of
 // which is about to go, the later one. Fails with `bad_data` if they leave a gap or overlap
 // otherwise.

@@ -64,8 +64,8 @@ Status scrub_piece(const std::string& folder, const EventPiece& piece, const Era
   return Error{ErrorCode::io, piece.path + ": cannot remove"};
 }
 
-std::uint64_t end_of(const std::vector<EventPiece>& pieces) {
-  return pieces.empty() ? 1 : pieces.back().last + 1;
+std::uint64_t end_of(const std::string& folder, const std::vector<EventPiece>& pieces) {
+  return pieces.empty() ? first_event(folder) : pieces.back().last + 1;
 }
 
 }  // namespace
@@ -86,8 +86,13 @@ class EventStore::Impl {
 
   Status open() {
     SARTOR_ASSIGN(const auto pieces, event_pieces(folder_));
-    options_.first = end_of(pieces);
+    SARTOR_ASSIGN(const auto files, log_files(folder_));
+    if (pieces.empty() && files.empty() && options_.first > 1) {
+      SARTOR_TRY(begin_events_with(folder_, options_.first));
+    }
+    options_.first = end_of(folder_, pieces);
     const auto keys = [&](const std::function<void(std::string_view)>& take) -> Status {
+      if (!options_.check_keys) return {};
       for (const EventPiece& piece : latest(pieces)) {
         SARTOR_TRY(read_event_piece(piece, 1, [&](std::span<const StoredEvent> events) -> Status {
           for (const StoredEvent& stored : events) take(stored.event.event_id);
@@ -183,7 +188,7 @@ class EventStore::Impl {
     const std::lock_guard lock(compressing_);
     SARTOR_ASSIGN(const auto files, log_files(folder_));
     SARTOR_ASSIGN(const auto pieces, event_pieces(folder_));
-    std::uint64_t next = end_of(pieces);
+    std::uint64_t next = end_of(folder_, pieces);
     for (const std::uint64_t first : files) {
       if (first >= log_->open_file()) break;
       const std::string path = log_file_name(folder_, first);
@@ -282,7 +287,7 @@ Result<std::uint64_t> for_each_event(const std::string& folder, std::uint64_t fr
     }
     const auto after = std::upper_bound(files.begin(), files.end(), from);
     if (after == files.begin()) {
-      if (files.empty()) return std::max(from, end_of(pieces));
+      if (files.empty()) return std::max(from, end_of(folder, pieces));
       return Error{ErrorCode::bad_data,
                    fmt::format("{}: events {} to {} are missing", folder, from, files.front() - 1)};
     }
@@ -351,7 +356,7 @@ Result<EventExport> export_once(const std::string& folder, const std::string& pa
   SARTOR_ASSIGN(pieces, event_pieces(folder));
   std::vector<StoredEvent> fresh;
   EventExport out;
-  SARTOR_ASSIGN(out.next, for_each_event(folder, end_of(pieces),
+  SARTOR_ASSIGN(out.next, for_each_event(folder, end_of(folder, pieces),
                                          [&](std::span<const StoredEvent> events) -> Status {
                                            fresh.insert(fresh.end(), events.begin(), events.end());
                                            return {};

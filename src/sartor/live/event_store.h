@@ -22,7 +22,8 @@ inline constexpr const char* kEventFolder = "events";  // of a workspace
 // Safe to use from several threads.
 class EventStore {
  public:
-  // Fails as DurableLog::open does. Finished files that are not Parquet yet become it on a thread
+  // Fails as DurableLog::open does. A log that has no event yet begins with number options.first.
+  // Finished files that are not Parquet yet become it on a thread
   // of the store's own, as do later ones; a failure of that is tried again with the next file, and
   // what the log holds is read from the log.
   static Result<std::unique_ptr<EventStore>> open(const std::string& folder,

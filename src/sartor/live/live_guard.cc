@@ -173,6 +173,21 @@ Status LiveGuard::latch(const std::string& segment) {
   return save();
 }
 
+std::vector<Switchboard::Shared> LiveGuard::untold() const {
+  const std::lock_guard lock(mutex_);
+  return board_.untold();
+}
+
+void LiveGuard::told(const std::string& segment) {
+  const std::lock_guard lock(mutex_);
+  board_.told(segment);
+}
+
+void LiveGuard::follow(const std::string& version, const Switchboard::Shared& shared) {
+  const std::lock_guard lock(mutex_);
+  board_.follow(version, shared, now());
+}
+
 LaneView LiveGuard::view(const std::string& segment) const {
   const std::lock_guard lock(mutex_);
   return board_.view(segment);

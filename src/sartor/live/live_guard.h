@@ -55,6 +55,9 @@ class LiveGuard {
   void answered(const std::string& segment, const ModelAnswer& answer);
   Status close(const std::string& segment);
   Status latch(const std::string& segment);
+  std::vector<Switchboard::Shared> untold() const;
+  void told(const std::string& segment);
+  void follow(const std::string& version, const Switchboard::Shared& shared);
   LaneView view(const std::string& segment) const;
   std::vector<BreakerChange> changes() const;  // the latest, the latest first
 

@@ -39,8 +39,13 @@ void Switchboard::forget_hour(Lane& lane) {
 void Switchboard::note(const std::string& segment, Lane& lane,
                        const std::optional<BreakerChange>& change) {
   if (!change) return;
+  keep(segment, lane, *change);
+  untold_.insert(segment);
+}
+
+void Switchboard::keep(const std::string& segment, Lane& lane, const BreakerChange& change) {
   forget_hour(lane);  // it was the old state's
-  changes_.push_back(*change);
+  changes_.push_back(change);
   changes_.back().number = ++last_change_;
   changes_.back().segment = segment;
   changes_.back().version = version_;
@@ -222,6 +227,29 @@ Status Switchboard::latch(const std::string& segment, Time now) {
   return operate(segment, now, &Breaker::latch);
 }
 
+std::vector<Switchboard::Shared> Switchboard::untold() const {
+  std::vector<Shared> all;
+  for (const std::string& segment : untold_) {
+    const auto lane = lanes_.find(segment);
+    const auto last = std::find_if(changes_.rbegin(), changes_.rend(), [&](const auto& change) {
+      return change.segment == segment && change.version == version_;
+    });
+    if (lane == lanes_.end() || last == changes_.rend()) continue;
+    all.push_back({segment, *last, lane->second.breaker.trip_times()});
+  }
+  return all;
+}
+
+void Switchboard::follow(const std::string& version, const Shared& shared, Time now) {
+  moment(now);
+  (void)adopt(version);
+  Lane& lane = lane_of(shared.segment);
+  if (const auto change = lane.breaker.follow(shared.change, shared.trips)) {
+    keep(shared.segment, lane, *change);
+  }
+  untold_.erase(shared.segment);
+}
+
 PeerView Switchboard::view_peers(const Lane& lane) const {
   if (!options_.watch_peers) return {};
   const PeerDetector& peers = lane.breaker.peers();
@@ -325,6 +353,7 @@ Status Switchboard::read(const Json& json) {
   }
   for (const Json* row : fields.list("changes")) {
     SARTOR_ASSIGN(BreakerChange change, change_of(*row));
+    untold_.insert(change.segment);  // whether it was told is not known
     changes_.push_back(std::move(change));
   }
   fields.take_failure(fields.object("segments"));

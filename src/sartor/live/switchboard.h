@@ -106,6 +106,18 @@ class Switchboard {
   std::uint64_t events_from() const { return events_.next; }  // the first that may be missing
   void skip_events(std::uint64_t next) { events_ = {.next = next, .above = {}}; }
 
+  // For servers that share their breakers: what each segment changed to last, as of the present
+  // version, where others were not told of it yet; and that they were.
+  struct Shared {
+    std::string segment;
+    BreakerChange change;
+    std::vector<Time> trips;
+  };
+  std::vector<Shared> untold() const;
+  void told(const std::string& segment) { untold_.erase(segment); }
+  // What another server changed in a segment of bundle `version`, which serves here.
+  void follow(const std::string& version, const Shared& shared, Time now);
+
   LaneView view(const std::string& segment) const;
   std::vector<std::string> segments() const;
   const std::deque<BreakerChange>& changes() const { return changes_; }  // the latest, ascending
@@ -148,6 +160,7 @@ class Switchboard {
   void roll(const std::string& segment, Lane& lane);
   static void forget_hour(Lane& lane);
   void note(const std::string& segment, Lane& lane, const std::optional<BreakerChange>& change);
+  void keep(const std::string& segment, Lane& lane, const BreakerChange& change);
   bool adopt(const std::string& version);
   double holdback_of(const Lane& lane) const;
   PeerHour end_peer_hour(Lane& lane, const ArmCounts& model, Time within);
@@ -174,6 +187,7 @@ class Switchboard {
   std::deque<Click> clicks_;  // on lists of the index
   bool clicks_marked_ = false;
   std::deque<BreakerChange> changes_;
+  std::set<std::string> untold_;  // segments
   std::uint64_t last_change_ = 0;
   std::uint64_t milestones_ = 0;
 };

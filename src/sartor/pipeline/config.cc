@@ -226,6 +226,7 @@ Result<Config> read_config_file(const std::string& path,
 
 Status check_config(const Config& config) {
   SARTOR_TRY(check_sources(config));
+  SARTOR_TRY(check_state(config.state));
   SARTOR_TRY(check_word("split.cases", config.split.cases, {"window", "next"}));
   SARTOR_TRY(check_word("clean.dwell_outside", config.clean.dwell_outside, {"clip", "remove"}));
   SARTOR_TRY(check_word("tuning.sampler", config.tuning.sampler,

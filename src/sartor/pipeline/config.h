@@ -10,6 +10,7 @@
 #include "sartor/evaluation/gate.h"
 #include "sartor/features/user_features.h"
 #include "sartor/segments/segmentation.h"
+#include "sartor/store/state_config.h"
 #include "sartor/tuning/config.h"
 
 namespace sartor {
@@ -112,6 +113,7 @@ struct Config {
   GateConfig gate;
   EvaluationConfig evaluation;
   ServeConfig serve;
+  StateConfig state;
 
   static constexpr auto fields() {
     return std::make_tuple(
@@ -130,7 +132,8 @@ struct Config {
         Field{"tuning", &Config::tuning, "what is tried"},
         Field{"gate", &Config::gate, "what a segment must prove to leave general"},
         Field{"evaluation", &Config::evaluation, "how lists are judged"},
-        Field{"serve", &Config::serve, "the server"});
+        Field{"serve", &Config::serve, "the server"},
+        Field{"state", &Config::state, "what runs and servers remember; several may share it"});
   }
 };
 

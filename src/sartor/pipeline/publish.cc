@@ -123,6 +123,7 @@ Status add_evidence(const RunFacts& facts, const StagedFolder& folder, const Res
 Json bundle_config(const Config& config) {
   Json json = config_json(config);
   json.erase("serve");
+  json.erase("state");
   return json;
 }
 

@@ -30,7 +30,7 @@ Result<Published> publish_bundle(const PublishInput& input, const std::string& v
 // keeps, and how often the gate has looked.
 std::string bundle_version(const RunFacts& facts, const std::string& build);
 
-// The config without what changes no result (serve).
+// The config without what changes no result (serve, state).
 Json bundle_config(const Config& config);
 
 }  // namespace sartor

@@ -15,6 +15,9 @@
 #include "sartor/data/dataset_file.h"
 #include "sartor/data/ingest.h"
 #include "sartor/live/erasures.h"
+#include "sartor/live/event_store.h"
+#include "sartor/live/shared_erasures.h"
+#include "sartor/live/shared_events.h"
 #include "sartor/pipeline/backtest_file.h"
 #include "sartor/pipeline/cache.h"
 #include "sartor/pipeline/publish.h"
@@ -101,7 +104,8 @@ class Run {
       fs::create_directories(workspace + folder, error);
     if (error) return Error{ErrorCode::io, workspace + ": cannot write here: " + error.message()};
     SARTOR_ASSIGN(cache_, StepCache::open(workspace + "/cache"));
-    SARTOR_ASSIGN(state_, State::open(workspace + "/state.sqlite"));
+    SARTOR_ASSIGN(state_, State::open(workspace, config_.state));
+    SARTOR_TRY(follow_servers());
     SARTOR_TRY(read_erasures());
     files_ = config_.events.size();
     SARTOR_ASSIGN(events_next_, add_served_events(workspace, config_, resources_));
@@ -117,6 +121,23 @@ class Run {
     if (!erasures_.empty()) data.add(static_cast<std::int64_t>(erasures_.size()));
     data_key_ = data.text();
     whole_key_ = Fingerprint().add(data_key_).add(json_text(bundle_config(config_))).text();
+    return {};
+  }
+
+  // Events and erasures of servers elsewhere, unless one here brings them.
+  Status follow_servers() const {
+    if (!config_.state.shared()) return {};
+    const std::string& workspace = request_.workspace;
+    const auto events =
+        SharedEvents::open(workspace + "/" + kEventFolder, config_.state, [](auto) {});
+    if (!events) {
+      return events.error().code == ErrorCode::config ? Status() : Status(events.error());
+    }
+    SARTOR_ASSIGN(State state, State::open(workspace, config_.state));
+    SARTOR_ASSIGN(auto list, ErasureList::open(workspace));
+    SARTOR_ASSIGN(const auto erasures,
+                  SharedErasures::open(std::make_shared<const State>(std::move(state)),
+                                       std::move(list), config_.state.event_days));
     return {};
   }
 
@@ -460,6 +481,7 @@ class Run {
                              .report = render_report(summary, details)};
     SARTOR_ASSIGN(published_,
                   publish_bundle(input, bundle_version(all, request_.build), resources_));
+    SARTOR_TRY(tell_servers());
     times_.push_back({"publish", seconds_since(start), false});
     report_path_ = run_folder() + "/report.html";
     const Json full = full_summary();
@@ -468,6 +490,14 @@ class Run {
     SARTOR_TRY(write_file(run_folder() + "/details.json", json_text(shown, 2) + "\n"));
     SARTOR_TRY(write_file(report_path_, render_report(full, shown)));
     return cache_->keep("run", whole_key_, full);
+  }
+
+  // Servers of other workspaces follow as those of this one do.
+  Status tell_servers() const {
+    if (!config_.state.shared() || !config_.serve.watch) return {};
+    SARTOR_ASSIGN(const auto current, state_->get(kCurrentBundle));
+    return current == published_.version ? Status()
+                                         : state_->put(kCurrentBundle, published_.version);
   }
 
   RunFacts facts() const {

@@ -41,7 +41,7 @@ Result<std::uint64_t> add_served_events(const std::string& workspace, Config& co
   }
   SARTOR_ASSIGN(const EventExport made,
                 export_events(folder, workspace + "/" + kPlace, workspace + "/cache", resources));
-  if (made.next > 1) config.events.push_back(block_of(made));
+  if (made.next > first_event(folder)) config.events.push_back(block_of(made));
   return made.next;
 }
 

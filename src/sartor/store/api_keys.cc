@@ -13,9 +13,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "sartor/base/files.h"
 #include "sartor/base/text.h"
@@ -30,6 +32,8 @@ constexpr std::string_view kKeyPrefix = "sartor_";
 constexpr std::size_t kIdBytes = 6;
 constexpr std::size_t kSecretBytes = 32;
 constexpr std::chrono::seconds kFresh{1};
+constexpr std::chrono::milliseconds kLookAgain{500};  // at a shared state
+constexpr const char* kSecretEntry = "key.secret";    // of a shared state
 
 std::string hex(const unsigned char* bytes, std::size_t n) {
   std::string out;
@@ -122,11 +126,32 @@ bool ApiKey::may(std::string_view scope) const {
 
 class ApiKeys::Impl {
  public:
-  Impl(State state, std::string secret_path)
-      : state_(std::move(state)), secret_path_(std::move(secret_path)) {}
+  Impl(State state, std::string secret_path, bool shared)
+      : state_(std::move(state)), secret_path_(std::move(secret_path)), shared_(shared) {}
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    closing_changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Status check() const {
+    SARTOR_ASSIGN(const std::string own, read_secret(secret_path_));
+    if (!shared_ || own.empty()) return {};
+    SARTOR_TRY(state_.put_if(kSecretEntry, 0, own));
+    SARTOR_ASSIGN(const auto theirs, state_.get(kSecretEntry));
+    if (theirs == own) return {};
+    return Error{ErrorCode::config,
+                 secret_path_ +
+                     ": is not the secret of the shared state; keys that were made with "
+                     "it are none there, so remove it"};
+  }
 
   // Makes the secret if `make` and there is none.
   Result<std::string> secret(bool make) const {
+    if (shared_) return shared_secret(make);
     SARTOR_ASSIGN(std::string text, read_secret(secret_path_));
     if (!text.empty() || !make) return text;
     SARTOR_TRY(make_secret(secret_path_));
@@ -150,12 +175,13 @@ class ApiKeys::Impl {
     return Error{ErrorCode::not_found, fmt::format("no key '{}' that is in use", printable(id))};
   }
 
-  Result<std::optional<ApiKey>> find(std::string_view text, Time now) const {
+  Result<std::optional<ApiKey>> find(std::string_view text, Time now) {
     const std::lock_guard lock(mutex_);
-    if (!read_ || Clock::now() - *read_ > kFresh) {
+    if (!read_ || (!shared_ && Clock::now() - *read_ > kFresh)) {
       SARTOR_ASSIGN(known_, state_.keys());
       SARTOR_ASSIGN(known_secret_, secret(false));
       read_ = Clock::now();
+      if (shared_) thread_ = std::thread([this] { look_again(); });
     }
     const std::string_view id = id_in(text);
     const std::string hash = keyed_hash(known_secret_, text);
@@ -171,21 +197,49 @@ class ApiKeys::Impl {
   const State state_;
 
  private:
+  // Whoever puts one first has made it for all.
+  Result<std::string> shared_secret(bool make) const {
+    SARTOR_ASSIGN(auto text, state_.get(kSecretEntry));
+    if (text || !make) return text.value_or("");
+    SARTOR_ASSIGN(const std::string own, random_hex(kSecretBytes));
+    SARTOR_TRY(state_.put_if(kSecretEntry, 0, own));
+    SARTOR_ASSIGN(text, state_.get(kSecretEntry));
+    return text.value_or("");
+  }
+
+  void look_again() {
+    std::unique_lock lock(mutex_);
+    while (!closing_) {
+      closing_changed_.wait_for(lock, kLookAgain, [this] { return closing_; });
+      lock.unlock();
+      auto keys = state_.keys();
+      auto own = secret(false);
+      lock.lock();
+      if (!keys || !own) continue;
+      known_ = std::move(*keys);
+      known_secret_ = std::move(*own);
+    }
+  }
+
   const std::string secret_path_;
-  mutable std::mutex mutex_;  // of what follows
-  mutable std::optional<Clock::time_point> read_;
-  mutable std::vector<KeyRecord> known_;
-  mutable std::string known_secret_;
+  const bool shared_;
+  std::mutex mutex_;  // of what follows
+  std::optional<Clock::time_point> read_;
+  std::vector<KeyRecord> known_;
+  std::string known_secret_;
+  bool closing_ = false;
+  std::condition_variable closing_changed_;
+  std::thread thread_;  // reads a shared state, once somebody asked
 };
 
 ApiKeys::ApiKeys(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ApiKeys::ApiKeys(ApiKeys&&) noexcept = default;
 ApiKeys::~ApiKeys() = default;
 
-Result<ApiKeys> ApiKeys::open(const std::string& workspace) {
-  SARTOR_ASSIGN(State state, State::open(workspace + "/state.sqlite"));
-  auto impl = std::make_unique<Impl>(std::move(state), workspace + "/key.secret");
-  SARTOR_ASSIGN([[maybe_unused]] const std::string checked, impl->secret(false));
+Result<ApiKeys> ApiKeys::open(const std::string& workspace, const StateConfig& config) {
+  SARTOR_ASSIGN(State state, State::open(workspace, config));
+  auto impl = std::make_unique<Impl>(std::move(state), workspace + "/key.secret", config.shared());
+  SARTOR_TRY(impl->check());
   return ApiKeys(std::move(impl));
 }
 

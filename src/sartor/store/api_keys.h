@@ -1,6 +1,7 @@
 // The API keys of a workspace. A key is shown once, when it is made; kept is a keyed hash of it
 // (HMAC-SHA256 with the workspace's secret, a file only its owner may read), so that neither the
-// state nor a copy of it gives a key away.
+// state nor a copy of it gives a key away. Of a shared state the secret is a part, so that every
+// server knows every key: a key has 256 random bits, which no hash of it gives away.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
+#include "sartor/store/state_config.h"
 
 namespace sartor {
 
@@ -31,9 +33,10 @@ struct ApiKey {
 // Safe to use from several threads, and beside other processes.
 class ApiKeys {
  public:
-  // Uses <workspace>/state.sqlite and <workspace>/key.secret, made with the first key. Fails with
-  // `config` if others than the owner may read the secret.
-  static Result<ApiKeys> open(const std::string& workspace);
+  // Uses the state of the workspace and <workspace>/key.secret, made with the first key; a shared
+  // state takes over the file's secret, if there is one. Fails with `config` if others than the
+  // owner may read the secret, or if it is not the shared state's.
+  static Result<ApiKeys> open(const std::string& workspace, const StateConfig& config = {});
   ApiKeys(ApiKeys&&) noexcept;
   ~ApiKeys();
 
@@ -52,7 +55,8 @@ class ApiKeys {
 
   // The key that `text` is, if it is one and has not ended. Compares in constant time; reads the
   // state at most once a second, so a revoked key is refused a second later at the latest. Fails
-  // with `io` if the state cannot be read.
+  // with `io` if the state cannot be read; a shared one is read by a thread of the keys' own, and
+  // while it cannot be reached they are as they were last known.
   Result<std::optional<ApiKey>> find(std::string_view text, Time now) const;
 
  private:

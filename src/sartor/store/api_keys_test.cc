@@ -10,6 +10,8 @@
 
 #include "sartor/base/files.h"
 #include "sartor/base/test_place.h"
+#include "sartor/store/state.h"
+#include "sartor/store/test_postgres.h"
 
 namespace sartor {
 namespace {
@@ -96,6 +98,45 @@ TEST_F(ApiKeysTest, ASecretThatOthersMayReadIsRefused) {
   const auto keys = ApiKeys::open(folder_);
   ASSERT_FALSE(keys);
   EXPECT_EQ(keys.error().code, ErrorCode::config);
+}
+
+// Two workspaces, one database.
+TEST_F(ApiKeysTest, AKeyOfASharedStateIsKnownToAllServersAndEndsForAll) {
+  const StateConfig config{.url = TestPostgres::url(), .schema = "keys"};
+  if (config.url.empty()) GTEST_SKIP() << "PostgreSQL is not installed";
+  const auto one = ApiKeys::open(folder_ + "/a", config);
+  const auto other = ApiKeys::open(folder_ + "/b", config);
+  ASSERT_TRUE(one && other);
+  EXPECT_FALSE(other->find("sartor_x_y", 5)->has_value());
+  const std::string key = one->create({"ingest"}, "shop", 10).value();
+  const auto knows = [&](bool expected) {
+    for (int i = 0; i < 40; ++i) {
+      const auto found = other->find(key, 40);
+      if (!found || found->has_value() == expected) return found.has_value();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
+  };
+  EXPECT_TRUE(knows(true));
+  TestPostgres::stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  EXPECT_TRUE(other->find(key, 20)->has_value()) << "as it was last known";
+  TestPostgres::start();
+  for (int i = 0; i < 40 && !one->list(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(one->revoke(one->list()->front().id, 30));
+  EXPECT_TRUE(knows(false));
+}
+
+TEST_F(ApiKeysTest, ASecretThatIsNotTheSharedStatesIsRefused) {
+  const StateConfig config{.url = TestPostgres::url(), .schema = "secrets"};
+  if (config.url.empty()) GTEST_SKIP() << "PostgreSQL is not installed";
+  const std::string key = open().create({"ingest"}, "", 10).value();  // the workspace's own
+  EXPECT_TRUE(ApiKeys::open(folder_, config)->find(key, 11)->has_value()) << "it came along";
+  const auto shared = State::open(folder_, config);
+  EXPECT_EQ(*shared->get("key.secret"), *read_file(folder_ + "/key.secret")) << "taken over";
+  ASSERT_TRUE(shared->put("key.secret", std::string(64, 'a')));
+  EXPECT_EQ(ApiKeys::open(folder_, config).error().code, ErrorCode::config);
 }
 
 }  // namespace

@@ -1,249 +1,99 @@
 #include "sartor/store/state.h"
 
-#include <fmt/core.h>
-#include <sqlite3.h>
+#include <filesystem>
 
-#include <array>
-#include <chrono>
-#include <functional>
-#include <mutex>
-#include <thread>
-#include <variant>
+#include "sartor/store/database.h"
 
 namespace sartor {
-namespace {
 
-constexpr int kBusyMilliseconds = 5000;
-
-// Each entry leads from its index to the next `user_version`; entries are never changed, only
-// added.
-constexpr std::array<const char*, 2> kMigrations = {
-    "CREATE TABLE looks (confirm TEXT NOT NULL, inputs TEXT NOT NULL, k INTEGER NOT NULL,"
-    "  PRIMARY KEY (confirm, inputs), UNIQUE (confirm, k)) STRICT;"
-    "CREATE TABLE runs (id TEXT NOT NULL PRIMARY KEY, started INTEGER NOT NULL, finished INTEGER,"
-    "  status TEXT NOT NULL, bundle TEXT NOT NULL, summary TEXT NOT NULL) STRICT;"
-    "CREATE INDEX runs_started ON runs (started);"
-    "CREATE TABLE entries (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;",
-    "CREATE TABLE keys (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL,"
-    "  hash TEXT NOT NULL, created INTEGER NOT NULL, ends INTEGER) STRICT;",
-};
-
-using Value = std::variant<std::monostate, std::int64_t, std::string>;
-using Row = std::vector<Value>;
-
-std::string text_of(const Value& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  return text == nullptr ? "" : *text;
-}
-
-std::int64_t number_of(const Value& value) {
-  const auto* number = std::get_if<std::int64_t>(&value);
-  return number == nullptr ? 0 : *number;
-}
-
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-
-int bind(sqlite3_stmt* statement, int place, const Value& value) {
-  if (const auto* number = std::get_if<std::int64_t>(&value)) {
-    return sqlite3_bind_int64(statement, place, *number);
-  }
-  if (const auto* text = std::get_if<std::string>(&value)) {
-    return sqlite3_bind_text64(statement, place, text->data(), text->size(), SQLITE_TRANSIENT,
-                               SQLITE_UTF8);
-  }
-  return sqlite3_bind_null(statement, place);
-}
-
-Row row_of(sqlite3_stmt* statement) {
-  Row row;
-  for (int i = 0; i < sqlite3_column_count(statement); ++i) {
-    switch (sqlite3_column_type(statement, i)) {
-      case SQLITE_NULL:
-        row.emplace_back();
-        break;
-      case SQLITE_INTEGER:
-        row.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
-        break;
-      default: {
-        const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, i));
-        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));
-        row.emplace_back(text == nullptr ? std::string() : std::string(text, size));
-      }
-    }
-  }
-  return row;
-}
-
-}  // namespace
-
-// One SQLite connection; its mutex makes transactions of several threads follow one another.
-class State::Connection {
- public:
-  explicit Connection(std::string path) : path_(std::move(path)) {}
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() { sqlite3_close(database_); }
-
-  Status open() {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
-    if (const int code = sqlite3_open_v2(path_.c_str(), &database_, flags, nullptr)) {
-      return failure(code);
-    }
-    sqlite3_extended_result_codes(database_, 1);
-    sqlite3_busy_timeout(database_, kBusyMilliseconds);
-    SARTOR_TRY(enter_wal());
-    SARTOR_TRY(query("PRAGMA synchronous = FULL", {}));
-    return migrate();
-  }
-
-  Result<std::vector<Row>> query(const char* sql, const std::vector<Value>& values) {
-    sqlite3_stmt* raw = nullptr;
-    if (const int code = sqlite3_prepare_v2(database_, sql, -1, &raw, nullptr))
-      return failure(code);
-    const std::unique_ptr<sqlite3_stmt, Finalize> statement(raw);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (const int code = bind(raw, static_cast<int>(i) + 1, values[i])) return failure(code);
-    }
-    std::vector<Row> rows;
-    int code = SQLITE_OK;
-    while ((code = sqlite3_step(raw)) == SQLITE_ROW) rows.push_back(row_of(raw));
-    if (code != SQLITE_DONE) return failure(code);
-    return rows;
-  }
-
-  // `body` between BEGIN IMMEDIATE and COMMIT: no other writer in between; undone if it fails.
-  Status transaction(const std::function<Status()>& body) {
-    const std::lock_guard lock(mutex_);
-    SARTOR_TRY(run("BEGIN IMMEDIATE"));
-    Status status = body();
-    if (status) status = run("COMMIT");
-    if (!status) sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
-    return status;
-  }
-
-  Result<std::vector<Row>> read(const char* sql, const std::vector<Value>& values) {
-    const std::lock_guard lock(mutex_);
-    return query(sql, values);
-  }
-
-  Status change(const char* sql, const std::vector<Value>& values) {
-    return transaction([&]() -> Status {
-      SARTOR_TRY(query(sql, values));
-      return {};
-    });
-  }
-
- private:
-  Status run(const char* sql) {
-    const int code = sqlite3_exec(database_, sql, nullptr, nullptr, nullptr);
-    return code == SQLITE_OK ? Status() : Status(failure(code));
-  }
-
-  // Two connections that turn a fresh file to WAL at once can be told "busy" without the time-out.
-  Status enter_wal() {
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::chrono::milliseconds(kBusyMilliseconds);
-    while (true) {
-      const int code =
-          sqlite3_exec(database_, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
-      if (code == SQLITE_OK) return {};
-      if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() > deadline) {
-        return failure(code);
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
-
-  Status migrate() {
-    SARTOR_ASSIGN(const std::int64_t found, version());
-    if (found == static_cast<std::int64_t>(kMigrations.size())) return {};
-    return transaction([&]() -> Status {
-      SARTOR_ASSIGN(const std::int64_t from, version());  // another process may have been faster
-      if (from < 0 || from > static_cast<std::int64_t>(kMigrations.size())) {
-        return Error{ErrorCode::bad_data,
-                     fmt::format("{}: was made by a newer version (schema {}; this one knows {})",
-                                 path_, from, kMigrations.size())};
-      }
-      for (auto step = static_cast<std::size_t>(from); step < kMigrations.size(); ++step) {
-        SARTOR_TRY(run(kMigrations[step]));
-      }
-      return run(fmt::format("PRAGMA user_version = {}", kMigrations.size()).c_str());
-    });
-  }
-
-  Result<std::int64_t> version() {
-    SARTOR_ASSIGN(const auto rows, query("PRAGMA user_version", {}));
-    return rows.empty() ? 0 : number_of(rows[0][0]);
-  }
-
-  Error failure(int code) const {
-    const char* reason = database_ != nullptr ? sqlite3_errmsg(database_) : sqlite3_errstr(code);
-    const int kind = code & 0xff;
-    if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) {
-      return {ErrorCode::bad_data,
-              fmt::format("{}: is damaged, or is no state file: {}", path_, reason)};
-    }
-    if (kind == SQLITE_ERROR || kind == SQLITE_MISMATCH) {
-      return {ErrorCode::bad_data,
-              fmt::format("{}: does not hold what its schema promises: {}", path_, reason)};
-    }
-    return {ErrorCode::io, fmt::format("{}: {}", path_, reason)};
-  }
-
-  std::string path_;
-  sqlite3* database_ = nullptr;
-  std::mutex mutex_;
-};
-
-State::State(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+State::State(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 State::State(State&&) noexcept = default;
 State& State::operator=(State&&) noexcept = default;
 State::~State() = default;
 
 Result<State> State::open(const std::string& path) {
-  auto connection = std::make_unique<Connection>(path);
-  SARTOR_TRY(connection->open());
-  return State(std::move(connection));
+  SARTOR_ASSIGN(auto database, open_sqlite(path));
+  return State(std::move(database));
+}
+
+namespace {
+
+constexpr const char* kCopied[] = {
+    "SELECT confirm, inputs, k FROM looks",
+    "INSERT INTO looks (confirm, inputs, k) VALUES ($1, $2, $3)",
+    "SELECT id, started, finished, status, bundle, summary FROM runs",
+    "INSERT INTO runs (id, started, finished, status, bundle, summary)"
+    " VALUES ($1, $2, $3, $4, $5, $6)",
+    "SELECT id, name, scopes, hash, created, ends FROM keys",
+    "INSERT INTO keys (id, name, scopes, hash, created, ends) VALUES ($1, $2, $3, $4, $5, $6)"};
+
+// What a workspace remembered by itself goes into a shared state that has nothing yet: looks are
+// never forgotten.
+Status bring(Database& own, Database& shared) {
+  return shared.transaction([&]() -> Status {
+    SARTOR_ASSIGN(const auto there,
+                  shared.query("SELECT (SELECT count(*) FROM looks) + (SELECT count(*) FROM runs) +"
+                               " (SELECT count(*) FROM keys)",
+                               {}));
+    if (db_number(there[0][0]) > 0) return {};
+    for (std::size_t i = 0; i < std::size(kCopied); i += 2) {
+      SARTOR_ASSIGN(const auto rows, own.read(kCopied[i], {}));
+      for (const DbRow& row : rows) SARTOR_TRY(shared.query(kCopied[i + 1], row));
+    }
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<State> State::open(const std::string& workspace, const StateConfig& config) {
+  const std::string file = workspace + "/state.sqlite";
+  if (!config.shared()) return open(file);
+  SARTOR_ASSIGN(auto database, open_postgres(config.url, config.schema));
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) {
+    SARTOR_ASSIGN(const auto own, open_sqlite(file));
+    SARTOR_TRY(bring(*own, *database));
+  }
+  return State(std::move(database));
 }
 
 Result<Look> State::look(const std::string& confirm, const std::string& inputs) const {
   Look look;
   const auto body = [&]() -> Status {
     SARTOR_ASSIGN(const auto known,
-                  connection_->query("SELECT k FROM looks WHERE confirm = ? AND inputs = ?",
-                                     {confirm, inputs}));
+                  database_->query("SELECT k FROM looks WHERE confirm = $1 AND inputs = $2",
+                                   {confirm, inputs}));
     if (!known.empty()) {
-      look = {static_cast<int>(number_of(known[0][0])), false};
+      look = {static_cast<int>(db_number(known[0][0])), false};
       return {};
     }
     SARTOR_ASSIGN(
         const auto last,
-        connection_->query("SELECT coalesce(max(k), 0) FROM looks WHERE confirm = ?", {confirm}));
-    look.k = static_cast<int>(number_of(last[0][0])) + 1;
-    SARTOR_TRY(connection_->query("INSERT INTO looks (confirm, inputs, k) VALUES (?, ?, ?)",
-                                  {confirm, inputs, std::int64_t{look.k}}));
+        database_->query("SELECT coalesce(max(k), 0) FROM looks WHERE confirm = $1", {confirm}));
+    look.k = static_cast<int>(db_number(last[0][0])) + 1;
+    SARTOR_TRY(database_->query("INSERT INTO looks (confirm, inputs, k) VALUES ($1, $2, $3)",
+                                {confirm, inputs, std::int64_t{look.k}}));
     return {};
   };
-  SARTOR_TRY(connection_->transaction(body));
+  SARTOR_TRY(database_->transaction(body));
   return look;
 }
 
 Result<int> State::looks(const std::string& confirm) const {
   SARTOR_ASSIGN(const auto rows,
-                connection_->read("SELECT count(*) FROM looks WHERE confirm = ?", {confirm}));
-  return static_cast<int>(number_of(rows[0][0]));
+                database_->read("SELECT count(*) FROM looks WHERE confirm = $1", {confirm}));
+  return static_cast<int>(db_number(rows[0][0]));
 }
 
 namespace {
 
-RunRecord run_of(const Row& row) {
-  RunRecord run{.id = text_of(row[0]),
-                .started = number_of(row[1]),
-                .status = text_of(row[3]),
-                .bundle = text_of(row[4]),
-                .summary = text_of(row[5])};
+RunRecord run_of(const DbRow& row) {
+  RunRecord run{.id = db_text(row[0]),
+                .started = db_number(row[1]),
+                .status = db_text(row[3]),
+                .bundle = db_text(row[4]),
+                .summary = db_text(row[5])};
   if (const auto* finished = std::get_if<std::int64_t>(&row[2])) run.finished = *finished;
   return run;
 }
@@ -251,70 +101,120 @@ RunRecord run_of(const Row& row) {
 }  // namespace
 
 Status State::put_run(const RunRecord& run) const {
-  return connection_->change(
-      "INSERT OR REPLACE INTO runs (id, started, finished, status, bundle, summary)"
-      " VALUES (?, ?, ?, ?, ?, ?)",
-      {run.id, run.started, run.finished ? Value(*run.finished) : Value(), run.status, run.bundle,
-       run.summary});
+  return database_->change(
+      "INSERT INTO runs (id, started, finished, status, bundle, summary)"
+      " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET started = excluded.started,"
+      " finished = excluded.finished, status = excluded.status, bundle = excluded.bundle,"
+      " summary = excluded.summary",
+      {run.id, run.started, run.finished ? DbValue(*run.finished) : DbValue(), run.status,
+       run.bundle, run.summary});
 }
 
 Result<std::optional<RunRecord>> State::run(const std::string& id) const {
   SARTOR_ASSIGN(const auto rows,
-                connection_->read("SELECT id, started, finished, status, bundle, summary FROM runs"
-                                  " WHERE id = ?",
-                                  {id}));
+                database_->read("SELECT id, started, finished, status, bundle, summary FROM runs"
+                                " WHERE id = $1",
+                                {id}));
   if (rows.empty()) return std::optional<RunRecord>();
   return std::optional<RunRecord>(run_of(rows[0]));
 }
 
 Result<std::vector<RunRecord>> State::runs(std::size_t limit) const {
   SARTOR_ASSIGN(const auto rows,
-                connection_->read("SELECT id, started, finished, status, bundle, summary FROM runs"
-                                  " ORDER BY started DESC, id DESC LIMIT ?",
-                                  {static_cast<std::int64_t>(limit)}));
+                database_->read("SELECT id, started, finished, status, bundle, summary FROM runs"
+                                " ORDER BY started DESC, id DESC LIMIT $1",
+                                {static_cast<std::int64_t>(limit)}));
   std::vector<RunRecord> runs;
-  for (const Row& row : rows) runs.push_back(run_of(row));
+  for (const DbRow& row : rows) runs.push_back(run_of(row));
   return runs;
 }
 
 Status State::put_key(const KeyRecord& key) const {
-  return connection_->change(
-      "INSERT OR REPLACE INTO keys (id, name, scopes, hash, created, ends)"
-      " VALUES (?, ?, ?, ?, ?, ?)",
-      {key.id, key.name, key.scopes, key.hash, key.created, key.ends ? Value(*key.ends) : Value()});
+  return database_->change(
+      "INSERT INTO keys (id, name, scopes, hash, created, ends) VALUES ($1, $2, $3, $4, $5, $6)"
+      " ON CONFLICT (id) DO UPDATE SET name = excluded.name, scopes = excluded.scopes,"
+      " hash = excluded.hash, created = excluded.created, ends = excluded.ends",
+      {key.id, key.name, key.scopes, key.hash, key.created,
+       key.ends ? DbValue(*key.ends) : DbValue()});
 }
 
 Result<std::vector<KeyRecord>> State::keys() const {
   SARTOR_ASSIGN(const auto rows,
-                connection_->read("SELECT id, name, scopes, hash, created, ends FROM keys"
-                                  " ORDER BY created, id",
-                                  {}));
+                database_->read("SELECT id, name, scopes, hash, created, ends FROM keys"
+                                " ORDER BY created, id",
+                                {}));
   std::vector<KeyRecord> keys;
-  for (const Row& row : rows) {
-    keys.push_back({.id = text_of(row[0]),
-                    .name = text_of(row[1]),
-                    .scopes = text_of(row[2]),
-                    .hash = text_of(row[3]),
-                    .created = number_of(row[4])});
+  for (const DbRow& row : rows) {
+    keys.push_back({.id = db_text(row[0]),
+                    .name = db_text(row[1]),
+                    .scopes = db_text(row[2]),
+                    .hash = db_text(row[3]),
+                    .created = db_number(row[4])});
     if (const auto* ends = std::get_if<std::int64_t>(&row[5])) keys.back().ends = *ends;
   }
   return keys;
 }
 
+namespace {
+
+// Inside a transaction.
+Result<std::int64_t> put_entry(Database& database, const std::string& key,
+                               const std::string& value) {
+  SARTOR_ASSIGN(const auto next,
+                database.query("UPDATE changes SET last = last + 1 RETURNING last", {}));
+  const std::int64_t number = db_number(next[0][0]);
+  SARTOR_TRY(
+      database.query("INSERT INTO entries (key, value, number) VALUES ($1, $2, $3)"
+                     " ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+                     " number = excluded.number",
+                     {key, value, number}));
+  return number;
+}
+
+}  // namespace
+
 Status State::put(const std::string& key, const std::string& value) const {
-  return connection_->change("INSERT OR REPLACE INTO entries (key, value) VALUES (?, ?)",
-                             {key, value});
+  return database_->transaction([&]() -> Status {
+    SARTOR_TRY(put_entry(*database_, key, value));
+    return {};
+  });
+}
+
+Result<std::optional<std::int64_t>> State::put_if(const std::string& key, std::int64_t number,
+                                                  const std::string& value) const {
+  std::optional<std::int64_t> made;
+  const auto body = [&]() -> Status {
+    SARTOR_ASSIGN(const auto rows,
+                  database_->query("SELECT number FROM entries WHERE key = $1", {key}));
+    if ((rows.empty() ? 0 : db_number(rows[0][0])) != number) return {};
+    SARTOR_ASSIGN(made, put_entry(*database_, key, value));
+    return {};
+  };
+  SARTOR_TRY(database_->transaction(body));
+  return made;
 }
 
 Result<std::optional<std::string>> State::get(const std::string& key) const {
   SARTOR_ASSIGN(const auto rows,
-                connection_->read("SELECT value FROM entries WHERE key = ?", {key}));
+                database_->read("SELECT value FROM entries WHERE key = $1", {key}));
   if (rows.empty()) return std::optional<std::string>();
-  return std::optional<std::string>(text_of(rows[0][0]));
+  return std::optional<std::string>(db_text(rows[0][0]));
 }
 
 Status State::erase(const std::string& key) const {
-  return connection_->change("DELETE FROM entries WHERE key = ?", {key});
+  return database_->change("DELETE FROM entries WHERE key = $1", {key});
+}
+
+Result<std::vector<StateEntry>> State::entries_after(std::int64_t number) const {
+  SARTOR_ASSIGN(const auto rows,
+                database_->read("SELECT key, value, number FROM entries WHERE number > $1"
+                                " ORDER BY number",
+                                {number}));
+  std::vector<StateEntry> entries;
+  for (const DbRow& row : rows) {
+    entries.push_back({db_text(row[0]), db_text(row[1]), db_number(row[2])});
+  }
+  return entries;
 }
 
 }  // namespace sartor

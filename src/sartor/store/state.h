@@ -1,5 +1,6 @@
-// What a workspace remembers between runs: looks at `confirm`, runs, and small values. SQLite,
-// hidden in the .cc; several threads and processes may use one file at the same time.
+// What a workspace remembers between runs: looks at `confirm`, runs, and small values. In a SQLite
+// file, or in PostgreSQL, which several servers share; either is hidden in the .cc, and may be used
+// by several threads and processes at the same time.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "sartor/base/result.h"
 #include "sartor/base/time.h"
+#include "sartor/store/state_config.h"
 
 namespace sartor {
 
@@ -38,14 +40,28 @@ struct KeyRecord {
   std::optional<Time> ends;  // from here on it is refused
 };
 
-// Every call commits before it returns (WAL, synchronous = FULL) and waits up to five seconds for
-// other writers. All fail with `io` if the disk or a lock says no, and with `bad_data` if the file
-// is damaged, naming it.
+class Database;
+
+// Entries that several servers share: which version of the bundle all of them serve.
+inline constexpr const char* kCurrentBundle = "bundle/current";
+
+// A small value, and its place in the order of all changes of such values.
+struct StateEntry {
+  std::string key;
+  std::string value;
+  std::int64_t number = 0;
+  bool operator==(const StateEntry&) const = default;
+};
+
+// Every call commits before it returns and waits up to five seconds for other writers. All fail as
+// Database says.
 class State {
  public:
-  // Makes the file where it is missing and brings an older one up to date. Fails with `bad_data` if
-  // it is not such a file, or was made by a newer version.
+  // The SQLite file at `path`, as open_sqlite has it.
   static Result<State> open(const std::string& path);
+  // <workspace>/state.sqlite, or the database that `config` names, as open_postgres has it; into
+  // one without looks, runs and keys go those of the file, if there is one.
+  static Result<State> open(const std::string& workspace, const StateConfig& config);
 
   State(State&&) noexcept;
   State& operator=(State&&) noexcept;
@@ -69,13 +85,19 @@ class State {
   Result<std::vector<KeyRecord>> keys() const;
 
   Status put(const std::string& key, const std::string& value) const;
+  // The same only if the key's number is still `number` (0: there is no such key): its new number,
+  // or none.
+  Result<std::optional<std::int64_t>> put_if(const std::string& key, std::int64_t number,
+                                             const std::string& value) const;
   Result<std::optional<std::string>> get(const std::string& key) const;
   Status erase(const std::string& key) const;
+  // What was put after the change of this number, in the order of the changes. Values that were put
+  // again since stand where they were put last.
+  Result<std::vector<StateEntry>> entries_after(std::int64_t number) const;
 
  private:
-  class Connection;
-  explicit State(std::unique_ptr<Connection> connection);
-  std::unique_ptr<Connection> connection_;
+  explicit State(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
 };
 
 }  // namespace sartor
