@@ -54,10 +54,12 @@ struct Traveller {
   std::string name;
   std::vector<Term> terms;  // of the recipe
   double share = 1;         // of own weights against general's
+  std::string adaptation = "general";
   double strength = 0;
   std::vector<ScorePool> pools;
 
   bool is_general() const { return name.empty(); }
+  SegmentFit fit(std::span<const UserId> users) const { return {users, adaptation, strength}; }
   // A general model with a re-ranker in it keeps its weights: it is the trees that are refitted.
   bool has_fixed_weights() const {
     return is_general() && std::any_of(terms.begin(), terms.end(), [](const Term& term) {
@@ -103,11 +105,11 @@ class Stop {
   const Resources& resources() const { return resources_; }
 
   Result<Models> models(const Traveller& traveller, std::span<const UserId> users) {
+    const SegmentFit segment = traveller.fit(users);
     Models models;
     for (const Term& term : traveller.terms) {
-      if (traveller.strength > 0 && can_be_fine_tuned(term.variant)) {
-        SARTOR_ASSIGN(auto model,
-                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+      if (segment.has_own(term.variant)) {
+        SARTOR_ASSIGN(auto model, fitter_.fit_for(segment, term.variant, resources_));
         models.push_back(std::move(model));
       } else {
         SARTOR_ASSIGN(auto model, general_model(term.variant));
@@ -117,26 +119,24 @@ class Stop {
     return models;
   }
 
-  // The traveller's blend with named components: those of general are shared, fine-tuned ones stand
-  // under `name`.
+  // The traveller's blend with named components: those of general are shared, the segment's own
+  // stand under `name`.
   Result<FittedBlend> fitted(const Traveller& traveller, std::span<const UserId> users,
                              const BlendPoint& weights, const std::string& name) {
+    const SegmentFit segment = traveller.fit(users);
     FittedBlend blend{
         .name = name, .segment = traveller.name, .terms = with_weights(traveller.terms, weights)};
     for (const Term& term : blend.terms) {
       if (term.weight == 0) continue;
-      const bool own = traveller.strength > 0 && can_be_fine_tuned(term.variant);
-      const std::string prefix = own ? name + "-" : "";
+      const std::string prefix = segment.has_own(term.variant) ? name + "-" : "";
       const std::string component = prefix + term.variant.component();
       BlendPart part{.component = component, .weight = term.weight};
       if (term.variant.family == "rerank") {
-        SARTOR_ASSIGN(blend.components[component], fitter_.rerank(users, traveller.strength, prefix,
-                                                                  blend.components, resources_));
-      } else if (own) {
         SARTOR_ASSIGN(blend.components[component],
-                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+                      fitter_.rerank(segment, prefix, blend.components, resources_));
       } else {
-        SARTOR_ASSIGN(blend.components[component], fitter_.fit_base(term.variant, resources_));
+        SARTOR_ASSIGN(blend.components[component],
+                      fitter_.fit_base_for(segment, term.variant, resources_));
         part.half_life_days = normal_half_life(term.variant.half_life_days);
       }
       blend.config.parts.push_back(std::move(part));
@@ -245,7 +245,8 @@ std::vector<Traveller> travellers_of(const PartitionRecipe* recipe) {
   std::vector<Traveller> travellers;
   if (recipe == nullptr) return travellers;
   for (const SegmentRecipe& segment : recipe->segments) {
-    travellers.push_back({segment.segment, segment.own, segment.share, segment.strength, {}});
+    travellers.push_back(
+        {segment.segment, segment.own, segment.share, segment.adaptation, segment.strength, {}});
   }
   return travellers;
 }
@@ -355,7 +356,7 @@ class Walk {
       : input_(input),
         resources_(resources),
         metric_(parse_metric(input.config->gate.metric).value()),
-        general_{"", input.general->recipe.terms, 1, 0, {}},
+        general_{.terms = input.general->recipe.terms},
         segments_(input.partition, input.recipe),
         control_(input.control, input.control_recipe),
         rows_(input.general->rows) {}

@@ -35,7 +35,7 @@ Result<TreeRows> training_rows(const RerankPlan& plan, const OriginView& view, c
                                VariantFitter& fitter, const Resources& resources) {
   ModelMap components;
   SARTOR_ASSIGN(const Shortlister shortlister,
-                fitter.shortlister(plan, {}, 0, "", components, resources));
+                fitter.shortlister(plan, {}, "", components, resources));
   const Cases cases = thinned(view.cases, static_cast<std::size_t>(config.models.rerank_cases));
   return rerank_rows(shortlister, cases, view.history,
                      static_cast<std::size_t>(config.models.rerank_depth), resources);

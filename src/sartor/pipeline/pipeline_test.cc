@@ -106,6 +106,8 @@ TEST(CheckConfig, NamesKeyValueAndWhatWasExpected) {
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyl: there is no such segment"));
   config.tuning.limits = {{"loyal", {.families = {"esae"}}}};
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.families: 'esae'"));
+  config.tuning.limits = {{"loyal", {.adaptations = {"blended", "separate"}}}};
+  EXPECT_EQ(wrong(config), "");
   config.tuning.limits = {{"loyal", {.adaptations = {"blend"}}}};
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.adaptations: 'blend'"));
   config.tuning.limits.clear();

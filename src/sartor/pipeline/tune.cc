@@ -9,6 +9,7 @@
 namespace sartor {
 namespace {
 
+constexpr double kHalfway = 0.5;  // from general's weights to a segment's own
 constexpr std::size_t kLeastTrials = 12;
 // Of a segment, where it has as many: a large log's thinned pool may hold few of them.
 constexpr std::size_t kSegmentUsers = 2000;
@@ -29,6 +30,11 @@ OriginView view_of_users(const OriginView& view, std::span<const std::size_t> us
   part.cases = cases_of_users(view.cases, users);
   for (const std::size_t u : users) part.fold.push_back(view.fold[u]);
   return part;
+}
+
+bool may_have(const SegmentLimits& limits, const std::string& adaptation) {
+  return std::find(limits.adaptations.begin(), limits.adaptations.end(), adaptation) !=
+         limits.adaptations.end();
 }
 
 std::vector<std::size_t> positions(std::size_t n) {
@@ -170,10 +176,6 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
   const auto found = config_.tuning.limits.find(name);
   const SegmentLimits limits =
       found == config_.tuning.limits.end() ? SegmentLimits{} : found->second;
-  const auto may = [&](const char* adaptation) {
-    return std::find(limits.adaptations.begin(), limits.adaptations.end(), adaptation) !=
-           limits.adaptations.end();
-  };
   TailorInput input{.pool = searched.own ? &*searched.own : &*pool_,
                     .slots = plan_.slots,
                     .cases = searched.in_pool,
@@ -181,17 +183,12 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
                     .general = &general.points,
                     .first = general.first,
                     .search = search_options(trials, 2, {partition.name, name, "", 0, -1, ""}),
-                    .blended = may("blended")};
+                    .blended = may_have(limits, "blended"),
+                    .own = own_models(users, searched.view.cases, general.points[kFolds], limits)};
   std::vector<std::string> families;
   for (const Slot& slot : plan_.slots)
     families.push_back(plan_.variants[slot.variants.front()].family);
   input.search.closed = closed_slots(families, limits);
-  const bool tunable = std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
-  if (tunable && !users.empty() && may("fine_tuned")) {
-    input.fine_tuned = [&, users](double strength) {
-      return fine_tuned_pool(users, searched.view.cases, general.points[kFolds], strength);
-    };
-  }
   return tailor(input, config_.tuning, resources_);
 }
 
@@ -214,7 +211,7 @@ Result<PartitionRecipe> Tuner::partition(const Partition& partition, const Gener
     if (budget[s] == 0) continue;
     SARTOR_ASSIGN(searched[s], searched_of(partition.segments[s], by_segment[s], in_pool[s]));
   }
-  const std::size_t searches = 1 + config_.tuning.strengths.size();
+  const std::size_t searches = 2 + config_.tuning.strengths.size();
   resources_.begin_step(
       "tailoring to " + partition.name,
       searches * (kFolds + 1) * std::accumulate(budget.begin(), budget.end(), std::size_t{0}));
@@ -248,13 +245,29 @@ Result<Tuner::Searched> Tuner::searched_of(const std::string& segment,
   return searched;
 }
 
-Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
-                                         const BlendPoint& general, double strength) {
+std::vector<OwnModels> Tuner::own_models(std::span<const UserId> users, const Cases& cases,
+                                         const BlendPoint& general, const SegmentLimits& limits) {
+  std::vector<OwnModels> own;
+  const auto add = [&](SegmentFit segment, std::vector<double> shares) {
+    const bool differs =
+        std::any_of(plan_.variants.begin(), plan_.variants.end(),
+                    [&](const VariantSpec& spec) { return segment.has_own(spec); });
+    if (users.empty() || !differs || !may_have(limits, segment.adaptation)) return;
+    const auto pool = [=, this, &cases, &general] { return own_pool(segment, cases, general); };
+    own.push_back({segment.adaptation, segment.strength, std::move(shares), pool});
+  };
+  for (const double strength : config_.tuning.strengths)
+    add({.users = users, .adaptation = "fine_tuned", .strength = strength}, {kHalfway});
+  add({.users = users, .adaptation = "separate"}, {kHalfway, 1.0});
+  return own;
+}
+
+Result<ScorePool> Tuner::own_pool(const SegmentFit& segment, const Cases& cases,
+                                  const BlendPoint& general) {
   std::vector<std::shared_ptr<const Model>> models;
   std::vector<const Model*> pointers;
-  for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
-    const VariantSpec& spec = plan_.variants[plan_.slots[s].variants[general.choice[s]]];
-    SARTOR_ASSIGN(auto model, fitter_.fit_for(users, strength, spec, resources_));
+  for (const Term& term : terms_of(general)) {
+    SARTOR_ASSIGN(auto model, fitter_.fit_for(segment, term.variant, resources_));
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
@@ -294,10 +307,10 @@ SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tun
   recipe.candidate = winner.label();
   recipe.share = winner.share;
   recipe.strength = winner.strength;
-  // A fine-tuned winner's slots hold one variant each: the one that general chose.
+  // The slots of models of its own hold one variant each: the one that general chose.
   const BlendPoint& own = winner.own;
   recipe.own =
-      terms_of(winner.adaptation == "fine_tuned" ? BlendPoint{general.choice, own.weight} : own);
+      terms_of(winner.adaptation == "blended" ? own : BlendPoint{general.choice, own.weight});
   return recipe;
 }
 

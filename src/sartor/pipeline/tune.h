@@ -86,8 +86,11 @@ class Tuner {
                                   const Searched& searched, std::size_t trials,
                                   const GeneralTuning& general);
   double importance_of(const std::string& segment) const;
-  Result<ScorePool> fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
-                                    const BlendPoint& general, double strength);
+  // The adaptations with models of their own that a segment may have.
+  std::vector<OwnModels> own_models(std::span<const UserId> users, const Cases& cases,
+                                    const BlendPoint& general, const SegmentLimits& limits);
+  Result<ScorePool> own_pool(const SegmentFit& segment, const Cases& cases,
+                             const BlendPoint& general);
   std::vector<Term> terms_of(const BlendPoint& point) const;
   SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
                           const BlendPoint& general) const;

@@ -14,12 +14,12 @@ namespace sartor {
 // What a segment may become; `general` always may.
 struct SegmentLimits {
   std::vector<std::string> families;
-  std::vector<std::string> adaptations = {"blended", "fine_tuned"};
+  std::vector<std::string> adaptations = {"blended", "fine_tuned", "separate"};
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"families", &SegmentLimits::families, "of its components; all if empty"},
-        Field{"adaptations", &SegmentLimits::adaptations, "of blended and fine_tuned"});
+        Field{"adaptations", &SegmentLimits::adaptations, "of blended, fine_tuned and separate"});
   }
 };
 
@@ -49,11 +49,11 @@ struct TuningConfig {
               "segment = factor of its share of the trials; 1 if not named"},
         Field{"limits", &TuningConfig::limits,
               "segment = { families = [\"popularity\", …], adaptations = [\"blended\", "
-              "\"fine_tuned\"] } that it may have; [tuning.limits.SEGMENT]"},
+              "\"fine_tuned\", \"separate\"] } that it may have; [tuning.limits.SEGMENT]"},
         Field{"shrink", &TuningConfig::shrink,
               "`blended`: how far a segment's weights may leave general's, 0 to 1; each is tried"},
         Field{"strengths", &TuningConfig::strengths,
-              "`fine_tuned`: how much a segment's users count more in the Gram matrix; each is "
+              "`fine_tuned`: how much a segment's users count more than everybody does; each is "
               "tried"},
         Field{"candidates", &TuningConfig::candidates, 20, 10000, Scale::fixed,
               "items of each component that a search looks at"},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "sartor/stats/paired.h"
 
@@ -75,12 +76,14 @@ Status try_blended(const TailorInput& input, const TuningConfig& config, const R
   return {};
 }
 
-Status try_fine_tuned(const TailorInput& input, double strength, const Resources& resources,
-                      SegmentTuning& tuning) {
-  const Result<ScorePool> pool = input.fine_tuned(strength);
+// Models of the segment's own: with general's weights first. Where those are proved worse than
+// general, weights of their own are not searched for.
+Status try_own(const TailorInput& input, const OwnModels& own, const Resources& resources,
+               SegmentTuning& tuning) {
+  const Candidate plain{.adaptation = own.adaptation, .strength = own.strength};
+  const Result<ScorePool> pool = own.pool();
   if (!pool && pool.error().code == ErrorCode::invalid_argument) {
-    tuning.left_out.push_back({Candidate{.adaptation = "fine_tuned", .strength = strength}.label(),
-                               pool.error().message});
+    tuning.left_out.push_back({plain.label(), pool.error().message});
     return {};
   }
   if (!pool) return pool.error();
@@ -89,37 +92,48 @@ Status try_fine_tuned(const TailorInput& input, double strength, const Resources
   const auto slots = single_slots(input.slots);
   const FoldPoints general = without_choice(open_part(*input.general, input.search.closed));
   const Metric& metric = input.search.metric;
-  judge(tuning,
-        {.adaptation = "fine_tuned", .share = 0, .strength = strength, .own = general[kFolds]},
-        held_out_values(cases, input.fold, slots, general, metric));
+  const auto judge_at = [&](const FoldPoints& own_points, double share) {
+    Candidate candidate = plain;
+    candidate.share = share;
+    candidate.own = own_points[kFolds];
+    judge(tuning, std::move(candidate),
+          held_out_values(cases, input.fold, slots, shrink_to(own_points, general, share), metric));
+  };
+  judge_at(general, 0);
+  if (tuning.tried.back().high < 0) return {};
 
   BlendSearchOptions search = input.search;
   search.change_variants = false;
-  search.study.adaptation = "fine_tuned";
-  search.study.strength = strength;
-  search.seed += static_cast<std::uint64_t>(strength * 1000);
-  SARTOR_ASSIGN(const CrossFit own,
+  search.study.adaptation = own.adaptation;
+  search.study.strength = own.strength;
+  search.seed += static_cast<std::uint64_t>(own.strength * 1000);
+  SARTOR_ASSIGN(const CrossFit found,
                 cross_fit(cases, input.fold, slots, general, search, resources));
-  tuning.searches.push_back({"fine_tuned", strength, own.trials});
-  constexpr double kShare = 0.5;
-  judge(tuning,
-        {.adaptation = "fine_tuned",
-         .share = kShare,
-         .strength = strength,
-         .own = own.points[kFolds]},
-        held_out_values(cases, input.fold, slots, shrink_to(own.points, general, kShare), metric));
+  tuning.searches.push_back({own.adaptation, own.strength, found.trials});
+  for (const double share : own.shares) judge_at(found.points, share);
+  return {};
+}
+
+Status try_all_own(const TailorInput& input, const Resources& resources, SegmentTuning& tuning) {
+  std::optional<TriedCandidate> before;  // the last with general's weights
+  for (const OwnModels& own : input.own) {
+    const bool pays =
+        !before || (own.adaptation == "separate" ? before->gain >= 0 : before->high >= 0);
+    if (!pays) continue;
+    const std::size_t at = tuning.tried.size();
+    SARTOR_TRY(try_own(input, own, resources, tuning));
+    if (tuning.tried.size() > at) before = tuning.tried[at];
+  }
   return {};
 }
 
 }  // namespace
 
 std::string Candidate::label() const {
-  if (adaptation == "blended") return fmt::format("blended, share {}", share);
-  if (adaptation == "fine_tuned") {
-    return share > 0 ? fmt::format("fine_tuned, strength {}, share {}", strength, share)
-                     : fmt::format("fine_tuned, strength {}", strength);
-  }
-  return adaptation;
+  std::string label = adaptation;
+  if (strength > 0) label += fmt::format(", strength {}", strength);
+  if (share > 0 || adaptation == "blended") label += fmt::format(", share {}", share);
+  return label;
 }
 
 std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
@@ -146,11 +160,7 @@ Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& confi
     return tuning;
   }
   if (input.blended) SARTOR_TRY(try_blended(input, config, resources, tuning));
-  if (input.fine_tuned) {
-    for (const double strength : config.strengths) {
-      SARTOR_TRY(try_fine_tuned(input, strength, resources, tuning));
-    }
-  }
+  SARTOR_TRY(try_all_own(input, resources, tuning));
   for (std::size_t i = 0; i < tuning.tried.size(); ++i) {
     const double best =
         tuning.chosen < 0 ? 0 : tuning.tried[static_cast<std::size_t>(tuning.chosen)].gain;

@@ -1,9 +1,9 @@
 // Tries every adaptation for one segment on validate and names the best, by values of users that a
 // fit never saw.
 //
-//   blended(share)               the segment's own weights and half-lives, pulled to general's
-//   fine_tuned(strength)         general's weights over models whose Gram matrix is pulled to the
-//   segment fine_tuned(strength, share)  both
+//   blended(share)                 the segment's own weights and half-lives, pulled to general's
+//   fine_tuned(strength[, share])  models pulled to the segment, with general's weights or its own
+//   separate[(share)]              models fitted to the segment's users alone, likewise
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 namespace sartor {
 
 struct Candidate {
-  std::string adaptation = "general";  // "general", "blended", "fine_tuned"
+  std::string adaptation = "general";  // "general", "blended", "fine_tuned", "separate"
   double share = 0;                    // of the way from general's weights to the segment's own
   double strength = 0;  // fine_tuned: how much more the segment's users count; else 0
   BlendPoint own;       // before it is pulled to general; choices are of the slots given
@@ -35,7 +35,7 @@ struct TriedCandidate {
 
 // The trials of one search, in order.
 struct TrialSeries {
-  std::string adaptation;  // "general", "refined", "blended", "fine_tuned"
+  std::string adaptation;  // "general", "refined", "blended", "fine_tuned", "separate"
   double strength = 0;     // of fine-tuning
   std::vector<BlendTrial> trials;
 
@@ -56,8 +56,18 @@ struct SegmentTuning {
   std::vector<TrialSeries> searches;  // the one for own weights first
   std::vector<double> general;        // general's values per case, held out
   std::vector<TriedCandidate> tried;
-  std::vector<LeftOut> left_out;  // fine-tuned candidates that could not be fitted
+  std::vector<LeftOut> left_out;  // candidates that could not be fitted, or may not be
   int chosen = -1;                // position in `tried` of the largest gain if that is > 0, else -1
+};
+
+// An adaptation that has models of its own.
+struct OwnModels {
+  std::string adaptation;
+  double strength = 0;
+  std::vector<double> shares;  // of the way to its own weights; beside general's weights
+  // Its models on the segment's cases, in the order of `cases`: one variant per slot, the one that
+  // general chose. Fails with `invalid_argument` where they cannot be fitted.
+  std::function<Result<ScorePool>()> pool;
 };
 
 struct TailorInput {
@@ -69,9 +79,10 @@ struct TailorInput {
   std::span<const FoldPoints> first;  // what else was good for everybody: a sampler tries it first
   BlendSearchOptions search;          // `closed` are the segment's limits
   bool blended = true;                // whether that may be tried
-  // The segment's fine-tuned models on the segment's cases, in the order of `cases`: one variant
-  // per slot, the one that general chose. Null if no component can be fine-tuned.
-  std::function<Result<ScorePool>(double strength)> fine_tuned;
+  // From general to the segment: the way is gone as far as it pays. What comes behind models that,
+  // with general's weights, are proved worse than general is not fitted; `separate` only where
+  // those before it are no worse at all.
+  std::vector<OwnModels> own;
 };
 
 Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& config,
