@@ -56,6 +56,7 @@ struct Traveller {
   double share = 1;         // of own weights against general's
   std::string adaptation = "general";
   double strength = 0;
+  std::vector<std::uint8_t> closed;  // terms that its limits forbid; empty: none
   std::vector<ScorePool> pools;
 
   bool is_general() const { return name.empty(); }
@@ -198,22 +199,13 @@ class Stop {
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
-// The slots that tuning.limits forbids a traveller.
-std::vector<std::uint8_t> closed_to(const Traveller& traveller, const Config& config) {
-  const auto limits = config.tuning.limits.find(traveller.name);
-  if (limits == config.tuning.limits.end()) return {};
-  std::vector<std::string> families;
-  for (const Term& term : traveller.terms) families.push_back(term.variant.family);
-  return closed_slots(families, limits->second);
-}
-
 // The weights with which a traveller enters the next window: refitted on the windows behind it,
 // except at the first stop behind validate, where the recipe's own weights are just that.
 Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
                                const Config& config, const Metric& metric,
                                const Resources& resources) {
   BlendPoint own = point_of(traveller.terms);
-  const std::vector<std::uint8_t> closed = closed_to(traveller, config);
+  const std::vector<std::uint8_t>& closed = traveller.closed;
   const bool refit = origin == Origin::test || origin == Origin::everything;
   std::vector<PoolCase> cases;
   for (const ScorePool& pool : traveller.pools) {
@@ -241,12 +233,26 @@ MetricValues values_of(const Evaluation& evaluation, const Cases& cases) {
   return values;
 }
 
+std::vector<std::uint8_t> closed_terms(const SegmentRecipe& recipe) {
+  std::vector<std::uint8_t> closed;
+  if (recipe.closed.empty()) return closed;
+  for (const Term& term : recipe.own) {
+    closed.push_back(std::find(recipe.closed.begin(), recipe.closed.end(), term.variant.slot) !=
+                     recipe.closed.end());
+  }
+  return closed;
+}
+
 std::vector<Traveller> travellers_of(const PartitionRecipe* recipe) {
   std::vector<Traveller> travellers;
   if (recipe == nullptr) return travellers;
   for (const SegmentRecipe& segment : recipe->segments) {
-    travellers.push_back(
-        {segment.segment, segment.own, segment.share, segment.adaptation, segment.strength, {}});
+    travellers.push_back({.name = segment.segment,
+                          .terms = segment.own,
+                          .share = segment.share,
+                          .adaptation = segment.adaptation,
+                          .strength = segment.strength,
+                          .closed = closed_terms(segment)});
   }
   return travellers;
 }
@@ -305,7 +311,7 @@ class Party {
       if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
       stop.done();
       const Traveller& traveller = travellers_[s];
-      const auto users = partition.users_of(s, stop.view().history);
+      const auto users = partition.users_to_fit(s, stop.view().history, config.tuning);
       SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
       SARTOR_ASSIGN(const BlendPoint weights, weights_for(traveller, general_weights, origin,
                                                           config, metric, stop.resources()));
@@ -324,7 +330,7 @@ class Party {
     for (std::size_t s = 0; s < travellers_.size(); ++s) {
       if (!recipe_->segments[s].has_winner()) continue;
       const Traveller& traveller = travellers_[s];
-      const auto users = partition.users_of(s, stop.view().history);
+      const auto users = partition.users_to_fit(s, stop.view().history, config.tuning);
       SARTOR_ASSIGN(const BlendPoint weights,
                     weights_for(traveller, general_weights, Origin::everything, config, metric,
                                 stop.resources()));

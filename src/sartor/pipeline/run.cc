@@ -346,6 +346,18 @@ class Run {
     }
   }
 
+  // The other half of tuning.minutes, equally over the segmentations and the control; what those
+  // of this run did not spend is shared again.
+  double seconds_of_partition() const {
+    const std::size_t all = segments_->segmentations.size() + 1;
+    double half = config_.tuning.minutes * 30;
+    for (const StepTime& time : times_) {
+      if (time.step.starts_with("tune-") && time.step != "tune-general")
+        half -= time.cached ? config_.tuning.minutes * 30 / static_cast<double>(all) : time.seconds;
+    }
+    return std::max(half, 0.0) / static_cast<double>(all - tried_.size());
+  }
+
   Result<PartitionRecipe> tune_partition(Tuner& tuner, const PartitionInTime& partition,
                                          const std::string& of) {
     const std::vector<bool> hopeless = hopeless_segments(*project_, config_, partition);
@@ -359,7 +371,8 @@ class Run {
     recipe_keys_[partition.name] = key;
     const auto work = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const PartitionRecipe recipe,
-                    tuner.partition(partition.at(Origin::validate), *general_, hopeless));
+                    tuner.partition(partition.at(Origin::validate), *general_, hopeless,
+                                    seconds_of_partition()));
       return config_json(recipe);
     };
     // One step per partition: a killed run goes on behind the last finished one.

@@ -24,6 +24,9 @@ struct Partition {
   std::vector<std::vector<std::size_t>> cases_by_segment(const Cases& cases) const;
   // Users with a history, of one segment.
   std::vector<UserId> users_of(std::size_t segment, const History& history) const;
+  // Those of them that models of the segment's own are fitted on: its limit of rows.
+  std::vector<UserId> users_to_fit(std::size_t segment, const History& history,
+                                   const TuningConfig& config) const;
 };
 
 // Holds the pool of scores, which all searches share. Not for several threads at once.
@@ -42,9 +45,11 @@ class Tuner {
   // finite, is left out of everything, with the reason; other failures are handed on. Fails with
   // `bad_data` if nothing is left.
   Result<GeneralTuning> general();
-  // A segment with `hopeless` set gets no trials, and its share goes to the others.
+  // A segment with `hopeless` set gets no trials, and its share goes to the others. `seconds` of
+  // the clock are for all of them, where tuning.minutes says how long; those that the log has seen
+  // before are gone.
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general,
-                                    const std::vector<bool>& hopeless);
+                                    const std::vector<bool>& hopeless, double seconds);
 
  private:
   Result<GeneralTuning> general_of_plan();
@@ -57,6 +62,10 @@ class Tuner {
   // worth a search, and its blend is the one that draws up the re-ranker's list.
   Result<std::vector<ScorePool>> earlier_pools(GeneralTuning& tuning);
   Result<BlendPoint> screen(ScorePool& pool);
+  // Searches the components' hyper-parameters on a window; what is better than what `best` has
+  // joins the plan. Whether anything did.
+  Result<bool> search_components(const OriginView& view, VariantFitter& fitter,
+                                 const BlendPoint& best, GeneralTuning& tuning);
   // A blend for the windows before validate alone: where every fold's search starts.
   Result<BlendPoint> fit_earlier(std::span<const PoolCase> cases, GeneralTuning& tuning);
   bool may_rerank(GeneralTuning& tuning) const;
@@ -79,16 +88,27 @@ class Tuner {
   Result<Searched> searched_of(const std::string& segment, std::span<const std::size_t> users,
                                std::vector<std::size_t> in_pool);
   BlendSearchOptions search_options(std::size_t trials, double reach, StudyKey study) const;
-  // The trials of each segment: half of all, by size x importance; 0 where there is no hope.
-  std::vector<std::size_t> budget_of(const Partition& partition, std::span<const std::size_t> sizes,
-                                     const std::vector<bool>& hopeless) const;
+  bool by_clock() const { return config_.tuning.minutes > 0; }
+  double seconds_gone() const { return log_ == nullptr ? 0 : log_->seconds(); }
+  // Of general's half of the minutes, the part that one of its searches gets now; 0: by trials.
+  double general_seconds(double part) const;
+  // Half of all trials, or `seconds`, by size x importance; nothing where there is no hope.
+  BudgetShares budget_of(const Partition& partition, std::span<const std::size_t> sizes,
+                         const std::vector<bool>& hopeless, double seconds) const;
+  // `budget` in trials or seconds.
   Result<SegmentTuning> tailor_to(const Partition& partition, std::size_t segment,
-                                  const Searched& searched, std::size_t trials,
+                                  const Searched& searched, double budget,
                                   const GeneralTuning& general);
+  std::vector<std::uint8_t> closed_to(const SegmentLimits& limits, std::span<const UserId> users,
+                                      const BlendPoint& general) const;
+  // Fails with `invalid_argument` if the segment's models are larger than its limit.
+  Status check_bytes(const SegmentFit& segment, const SegmentLimits& limits,
+                     std::span<const std::uint8_t> closed, const BlendPoint& general);
   double importance_of(const std::string& segment) const;
   // The adaptations with models of their own that a segment may have.
   std::vector<OwnModels> own_models(std::span<const UserId> users, const Cases& cases,
-                                    const BlendPoint& general, const SegmentLimits& limits);
+                                    const BlendPoint& general, const SegmentLimits& limits,
+                                    std::span<const std::uint8_t> closed);
   Result<ScorePool> own_pool(const SegmentFit& segment, const Cases& cases,
                              const BlendPoint& general);
   std::vector<Term> terms_of(const BlendPoint& point) const;

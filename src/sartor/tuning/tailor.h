@@ -46,6 +46,9 @@ struct TrialSeries {
   }
 };
 
+// Of a segment; the defaults where nothing is said of it.
+SegmentLimits limits_of(const TuningConfig& config, const std::string& segment);
+
 // Which of the slots, given the family of each, a segment with these limits may not use; empty if
 // it may use all.
 std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
@@ -56,8 +59,9 @@ struct SegmentTuning {
   std::vector<TrialSeries> searches;  // the one for own weights first
   std::vector<double> general;        // general's values per case, held out
   std::vector<TriedCandidate> tried;
-  std::vector<LeftOut> left_out;  // candidates that could not be fitted, or may not be
-  int chosen = -1;                // position in `tried` of the largest gain if that is > 0, else -1
+  std::vector<std::uint8_t> closed;  // slots that its limits forbid; empty: none
+  std::vector<LeftOut> left_out;     // candidates that could not be fitted, or may not be
+  int chosen = -1;  // position in `tried` of the largest gain if that is > 0, else -1
 };
 
 // An adaptation that has models of its own.
@@ -79,6 +83,7 @@ struct TailorInput {
   std::span<const FoldPoints> first;  // what else was good for everybody: a sampler tries it first
   BlendSearchOptions search;          // `closed` are the segment's limits
   bool blended = true;                // whether that may be tried
+  double seconds = 0;                 // for all searches together, where the clock says how long
   // From general to the segment: the way is gone as far as it pays. What comes behind models that,
   // with general's weights, are proved worse than general is not fitted; `separate` only where
   // those before it are no worse at all.
@@ -88,9 +93,24 @@ struct TailorInput {
 Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& config,
                              const Resources& resources);
 
-// `trials` split over segments by size x importance, each at least `least` (0 where importance is
-// 0).
-std::vector<std::size_t> share_budget(std::size_t trials, std::span<const std::size_t> sizes,
-                                      std::span<const double> importance, std::size_t least);
+// A budget, in trials or seconds, shared over segments by size x importance, one after the other:
+// what one does not spend is shared by those behind it.
+class BudgetShares {
+ public:
+  // Each gets at least `least`, but nothing where importance or size is 0.
+  BudgetShares(double budget, std::span<const std::size_t> sizes,
+               std::span<const double> importance, double least);
+
+  // Of the next segment.
+  double next();
+  // By that segment.
+  void spent(double amount) { left_ -= amount; }
+
+ private:
+  double left_;
+  double least_;
+  std::vector<double> parts_;
+  std::size_t at_ = 0;
+};
 
 }  // namespace sartor

@@ -11,6 +11,7 @@
 #include "sartor/models/test_world.h"
 #include "sartor/tuning/cross_fit.h"
 #include "sartor/tuning/journal.h"
+#include "sartor/tuning/list_cost.h"
 #include "sartor/tuning/screen.h"
 #include "sartor/tuning/tailor.h"
 #include "sartor/tuning/test_blends.h"
@@ -206,11 +207,21 @@ TEST(ShrinkTo, GoesFromGeneralToOwn) {
   EXPECT_EQ(shrink_to(own, general, 0.5).choice[0], 1u);
 }
 
-TEST(ShareBudget, BySizeTimesImportance) {
+TEST(BudgetShares, BySizeTimesImportance) {
   const std::vector<std::size_t> sizes = {100, 300, 100, 0};
   const std::vector<double> importance = {3, 1, 0, 1};
-  EXPECT_THAT(share_budget(120, sizes, importance, 10), ElementsAre(60, 60, 0, 0));
-  EXPECT_THAT(share_budget(12, sizes, importance, 10), ElementsAre(10, 10, 0, 0));
+  const auto shares = [&](double budget, double spent_of_share) {
+    BudgetShares left(budget, sizes, importance, 10);
+    std::vector<double> all;
+    for (std::size_t s = 0; s < sizes.size(); ++s) {
+      all.push_back(left.next());
+      left.spent(all.back() * spent_of_share);
+    }
+    return all;
+  };
+  EXPECT_THAT(shares(120, 1), ElementsAre(60, 60, 0, 0));
+  EXPECT_THAT(shares(12, 1), ElementsAre(10, 10, 0, 0));
+  EXPECT_THAT(shares(120, 0.5), ElementsAre(60, 90, 0, 0));  // what is left is shared again
 }
 
 TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
@@ -358,6 +369,97 @@ TEST(RaisedWeights, CountAsMuchAsBeforeInAll) {
       raised_weights(world.history, world.users, std::numeric_limits<double>::infinity());
   EXPECT_EQ(alone[1], 0);
   EXPECT_NEAR(sum_of(alone, true), n, 1e-3 * n);
+}
+
+TEST(WithinRows, TakesAsManyUsersAsFit) {
+  const OneTaste world;
+  const auto rows_of = [&](const std::vector<UserId>& users) {
+    std::size_t rows = 0;
+    for (const UserId user : users) rows += world.history.of(user).size();
+    return rows;
+  };
+  EXPECT_EQ(within_rows(world.history, world.users, 0), world.users);
+  EXPECT_EQ(within_rows(world.history, world.users, 1'000'000), world.users);
+  const auto some = within_rows(world.history, world.users, 60);
+  EXPECT_LE(rows_of(some), 60u);
+  EXPECT_GT(rows_of(some), 30u);
+  EXPECT_TRUE(std::is_sorted(some.begin(), some.end()));
+  EXPECT_TRUE(std::includes(world.users.begin(), world.users.end(), some.begin(), some.end()));
+  EXPECT_THAT(within_rows(world.history, world.users, 1), ElementsAre());
+}
+
+TEST(VariantFitter, TellsWhatOwnModelsTakeInABundle) {
+  const OneTaste world;
+  VariantFitter fitter(world.history, nullptr, world.config);
+  const SegmentFit segment{.users = world.users, .adaptation = "separate"};
+  std::vector<VariantSpec> ease;
+  for (const VariantSpec& spec : world.plan.variants) {
+    if (spec.family == "ease" && spec.parameters.at("regularization") == 300) ease.push_back(spec);
+  }
+  ASSERT_EQ(ease.size(), 2u);  // two half-lives share what is stored
+  const std::size_t bytes = fitter.own_bytes(segment, ease, {}).value();
+  EXPECT_EQ(bytes, fitter.own_bytes(segment, {ease.data(), 1}, {}).value());
+  std::vector<bool> taken(world.history.items());
+  for (const UserId user : world.users)
+    for (const Interaction& row : world.history.of(user)) taken[row.item.index()] = true;
+  const auto n = static_cast<std::size_t>(std::count(taken.begin(), taken.end(), true));
+  EXPECT_GT(bytes, n * n * sizeof(float));
+  EXPECT_LT(bytes, n * n * sizeof(float) + 4000);
+  const SegmentFit blended{.users = world.users, .adaptation = "blended"};
+  EXPECT_EQ(fitter.own_bytes(blended, ease, {}).value(), 0u);
+}
+
+TEST(ListCost, ClosesTheDearestUntilTheRestFits) {
+  const std::vector<VariantSpec> variants = {{.slot = "popularity", .family = "popularity"},
+                                             {.slot = "ease", .family = "ease"},
+                                             {.slot = "als", .family = "als"}};
+  const ListCost cost{.items = 4000, .history = 50};
+  const double popularity = cost.milliseconds(variants[0]);
+  const double ease = cost.milliseconds(variants[1]);
+  const double als = cost.milliseconds(variants[2]);
+  EXPECT_GT(als, ease);
+  EXPECT_GT(ease, popularity);
+  EXPECT_GT(popularity, 0);
+  const auto closed = [&](double most, std::vector<std::uint8_t> before = {}) {
+    close_dearest(variants, cost, most, before);
+    return before;
+  };
+  EXPECT_THAT(closed(popularity + ease + als), ElementsAre(0, 0, 0));
+  EXPECT_THAT(closed(popularity + ease), ElementsAre(0, 0, 1));
+  EXPECT_THAT(closed(popularity), ElementsAre(0, 1, 1));
+  EXPECT_THAT(closed(popularity + als, {0, 1, 0}), ElementsAre(0, 1, 0));
+  EXPECT_THAT(closed(popularity / 2), ElementsAre(1, 1, 1));
+  // A list is dearer to a user who took much, and out of more.
+  EXPECT_GT((ListCost{.items = 4000, .history = 500}.milliseconds(variants[1])), ease);
+  EXPECT_GT((ListCost{.items = 8000, .history = 50}.milliseconds(variants[0])), popularity);
+}
+
+TEST(CrossFit, ByTheClockMakesTheFirstTrialsOfTheSameSearch) {
+  const World world;
+  const ScorePool pool = world.pool(20);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  const auto cases = all_cases(pool);
+  std::vector<std::uint8_t> fold;
+  for (std::size_t c = 0; c < cases.size(); ++c)
+    fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  FoldPoints starts;
+  starts.fill({.choice = {0, 0, 0}, .weight = {0.4f, 0.3f, 0.3f}});
+  for (const char* sampler : {"coordinate", "random", "tpe"}) {
+    BlendSearchOptions options{.metric = kNdcg, .trials = 400, .sampler = sampler};
+    const auto whole = cross_fit(cases, fold, slots, starts, options, {}).value();
+    options.trials = kAnyTrials;
+    options.seconds = 1e-6;  // gone before it began: the least number of trials
+    const auto cut = cross_fit(cases, fold, slots, starts, options, {}).value();
+    ASSERT_LE(cut.trials.size(), kLeastTrials) << sampler;
+    ASSERT_LE(cut.trials.size(), whole.trials.size());
+    for (std::size_t t = 0; t < cut.trials.size(); ++t) EXPECT_EQ(cut.trials[t], whole.trials[t]);
+    // Its number of trials repeats it, folds and all.
+    options.seconds = 0;
+    options.trials = cut.trials.size();
+    const auto again = cross_fit(cases, fold, slots, starts, options, {.threads = 2}).value();
+    EXPECT_EQ(again.values, cut.values);
+    EXPECT_EQ(again.points, cut.points);
+  }
 }
 
 TEST(VariantFitter, WhatASegmentCannotFitAloneIsGenerals) {
@@ -558,6 +660,25 @@ TEST(Journal, IsWhatOptunaReads) {
       R"("user_attrs":{"adaptation":"fine_tuned","family":"ease","strength":2.0,)"
       R"("segmentation":"rfm","segment":"loyal"},"system_attrs":{},"intermediate_values":{}}
 )");
+}
+
+TEST(Journal, TellsComponentsTrials) {
+  const ComponentTrial good{
+      .variant = {.slot = "als", .family = "als", .parameters = {{"factors", 16}}},
+      .rung = 1,
+      .value = 0.5};
+  ComponentTrial failed = good;
+  failed.failed = true;
+  const std::string journal = optuna_journal(
+      {}, {},
+      {"general/components",
+       {good, failed},
+       {{.slot = "ease", .key = "regularization", .low = 1, .high = 2, .log = true},
+        {.slot = "als", .key = "factors", .low = 8, .high = 64, .log = true, .whole = true}}});
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"study_name\":\"general/components\""));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"params\":{\"component\":1,\"als.factors\":16.0}"));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"state\":3,\"value\":null"));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\\\"low\\\":8,\\\"high\\\":64"));
 }
 
 TEST(Journal, ASearchBeforeTheReRankerHasNoWeightOfIt) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sartor/base/fields_json.h"
+#include "sartor/base/random.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/decay.h"
 #include "sartor/models/ease.h"
@@ -177,6 +178,21 @@ std::vector<float> raised_weights(const History& history, std::span<const UserId
   return weights;
 }
 
+std::vector<UserId> within_rows(const History& history, std::vector<UserId> users,
+                                std::int64_t rows) {
+  if (rows == 0) return users;
+  const auto place = [](UserId user) { return Random::stream(1, user.value).bits(); };
+  std::sort(users.begin(), users.end(), [&](UserId a, UserId b) { return place(a) < place(b); });
+  std::erase_if(users, [&](UserId user) {
+    const auto own = static_cast<std::int64_t>(history.of(user).size());
+    if (own > rows) return true;
+    rows -= own;
+    return false;
+  });
+  std::sort(users.begin(), users.end());
+  return users;
+}
+
 InteractionLog log_of(const History& history, std::span<const UserId> users) {
   InteractionLog log{.users = history.users(), .items = history.items(), .begin = {0}};
   log.context_keys.assign(history.context_keys().begin(), history.context_keys().end());
@@ -217,6 +233,8 @@ Result<ModelPtr> VariantFitter::fit(const VariantSpec& spec, const Resources& re
   if (spec.family == "rerank") return base;
   return base->with_half_life(normal_half_life(spec.half_life_days));
 }
+
+void VariantFitter::forget(const VariantSpec& spec) { fitted_.erase(base_of(spec).label()); }
 
 Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resources& resources) {
   const VariantSpec base = base_of(spec);
@@ -296,6 +314,33 @@ Result<ModelPtr> VariantFitter::fit_base_for(const SegmentFit& segment, const Va
     SARTOR_ASSIGN(fitted, pulled(segment, base, resources));
   }
   return fitted;
+}
+
+Result<std::size_t> VariantFitter::own_bytes(const SegmentFit& segment,
+                                             std::span<const VariantSpec> variants,
+                                             const Resources& resources) {
+  const std::string prefix = "own-";
+  ModelMap models;
+  for (const VariantSpec& spec : variants) {
+    if (!segment.has_own(spec)) continue;
+    ModelPtr& model = models[prefix + spec.component()];
+    if (spec.family == "rerank") {
+      ModelMap components;
+      SARTOR_ASSIGN(model, rerank(segment, prefix, components, resources));
+      for (const auto& [name, one] : components) {
+        if (name.starts_with(prefix)) models[name] = one;
+      }
+    } else {
+      SARTOR_ASSIGN(model, fit_base_for(segment, spec, resources));
+    }
+  }
+  std::size_t bytes = 0;
+  for (const auto& [name, model] : models) {
+    TensorFile file;
+    SARTOR_TRY(model->save(file));
+    bytes += file.to_bytes().size();
+  }
+  return bytes;
 }
 
 void VariantFitter::turn_to(const SegmentFit& segment) {

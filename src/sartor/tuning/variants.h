@@ -107,6 +107,11 @@ struct SegmentFit {
 std::vector<float> raised_weights(const History& history, std::span<const UserId> users,
                                   double strength);
 
+// Of `users` (ascending) as many as have `rows` interactions together, in an order that has nothing
+// to do with them; those who would be too many are passed over. All if `rows` is 0.
+std::vector<UserId> within_rows(const History& history, std::vector<UserId> users,
+                                std::int64_t rows);
+
 // The interactions of `users` alone, as of `history`.
 InteractionLog log_of(const History& history, std::span<const UserId> users);
 
@@ -123,6 +128,9 @@ class VariantFitter {
   // What all half-lives of the variant share: the model without one.
   Result<ModelPtr> fit_base(const VariantSpec& spec, const Resources& resources);
 
+  // Frees what fit() kept of the variant.
+  void forget(const VariantSpec& spec);
+
   // The segment's own model where it has one, else general's. What counts more counts
   // (1 + strength * n / n_segment) times in a Gram matrix; raised_weights() elsewhere. What
   // cannot be fitted to the segment's users alone is general's. A re-ranker's components are the
@@ -134,6 +142,11 @@ class VariantFitter {
   Result<ModelPtr> fit_base_for(const SegmentFit& segment, const VariantSpec& spec,
                                 const Resources& resources);
 
+  // What the segment's own models of `variants` take in a bundle, each once.
+  Result<std::size_t> own_bytes(const SegmentFit& segment, std::span<const VariantSpec> variants,
+                                const Resources& resources);
+
+  const RerankPlan* rerank_plan() const { return rerank_plan_.get(); }
   // What family "rerank" is from now on.
   void use(std::shared_ptr<const RerankPlan> plan) {
     rerank_plan_ = std::move(plan);
