@@ -337,7 +337,7 @@ TEST_F(SmallRun, SearchesTheComponentsHyperParameters) {
           .value();
   EXPECT_THAT(journal, HasSubstr("\"study_name\":\"general/components\""));
   EXPECT_THAT(journal, HasSubstr("\"ease.regularization\":"));
-  EXPECT_THAT(journal, HasSubstr("\"rung\":1"));
+  EXPECT_THAT(journal, HasSubstr("\"rung\":0"));
 }
 
 TEST_F(SmallRun, SearchesByTheClockAndEnds) {

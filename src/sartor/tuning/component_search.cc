@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "sartor/models/registry.h"
@@ -108,11 +109,6 @@ class Rung {
   std::size_t at_ = 0;
 };
 
-// The lower the better; a trial that failed is the worst.
-double loss_of(const ComponentTrial& trial) {
-  return trial.failed ? std::numeric_limits<double>::infinity() : -trial.value;
-}
-
 }  // namespace
 
 Result<ComponentSpace> ComponentSpace::make(std::span<const VariantSpec> present) {
@@ -176,48 +172,50 @@ Result<std::vector<ComponentTrial>> search_components(const ComponentSpace& spac
                                              .trials = static_cast<int>(options.trials),
                                              .seed = options.seed}));
   std::vector<ComponentTrial> trials;
-  std::vector<Trial> history;
+  std::vector<Trial> history;  // the lower the better
   std::vector<double> losses;
+  std::map<std::string, double> now;  // of what is there, by slot
   Rung first(space, options, judge, 0);
-  while (history.size() < options.trials) {
+  const std::size_t planned = std::max(options.trials, space.slots().size());
+  while (history.size() < planned) {
     if (resources.is_cancelled()) return Error{ErrorCode::cancelled, "cancelled"};
     const std::size_t t = history.size();
     const Point point = t < space.slots().size() ? space.present(t) : chooser->suggest(history);
     SARTOR_ASSIGN(ComponentTrial trial, first.measure(point));
-    losses.push_back(loss_of(trial));
+    const double before = now.emplace(trial.variant.slot, trial.value).first->second;
+    if (!trial.failed) trial.value -= before;
+    losses.push_back(trial.failed ? std::numeric_limits<double>::infinity() : -trial.value);
     history.push_back({point, losses.back()});
     trials.push_back(std::move(trial));
     resources.advance();
   }
   Rung second(space, options, judge, 1);
+  now.clear();
   for (const std::size_t t : halving_survivors(losses, options.factor)) {
-    if (t < space.slots().size()) continue;  // is there
+    if (losses[t] >= 0) continue;
+    const std::string& slot = trials[t].variant.slot;
+    if (!now.contains(slot)) {
+      const auto choice = static_cast<std::size_t>(history[t].point[0]);
+      SARTOR_ASSIGN(const ComponentTrial present, second.measure(space.present(choice)));
+      now[slot] = present.value;
+    }
     SARTOR_ASSIGN(ComponentTrial trial, second.measure(history[t].point));
+    if (!trial.failed) trial.value -= now[slot];
     trials.push_back(std::move(trial));
     resources.advance();
   }
-  SARTOR_ASSIGN(ComponentTrial present, second.measure(space.present(0)));
-  trials.push_back(std::move(present));
   return trials;
 }
 
 std::vector<VariantSpec> better_components(std::span<const ComponentTrial> trials) {
-  std::vector<ComponentTrial> best;
-  if (trials.empty()) return {};
-  const double present = trials.back().value;
-  for (const ComponentTrial& trial : trials.first(trials.size() - 1)) {
-    if (trial.rung != 1 || trial.failed || trial.value <= present) continue;
-    const auto same = std::find_if(best.begin(), best.end(), [&](const ComponentTrial& one) {
-      return one.variant.slot == trial.variant.slot;
-    });
-    if (same == best.end()) {
-      best.push_back(trial);
-    } else if (trial.value > same->value) {
-      *same = trial;
-    }
+  std::map<std::string, ComponentTrial> best;  // by slot
+  for (const ComponentTrial& trial : trials) {
+    if (trial.rung != 1 || trial.value <= 0) continue;
+    const auto [at, is_new] = best.emplace(trial.variant.slot, trial);
+    if (!is_new && trial.value > at->second.value) at->second = trial;
   }
   std::vector<VariantSpec> variants;
-  for (ComponentTrial& one : best) variants.push_back(std::move(one.variant));
+  for (const auto& [slot, trial] : best) variants.push_back(trial.variant);
   return variants;
 }
 

@@ -14,12 +14,12 @@
 
 namespace sartor {
 
-// What a blend is worth with another variant in one of its slots.
+// What a blend gains by another variant in one of its slots.
 struct ComponentTrial {
   VariantSpec variant;
   int rung = 0;
   bool failed = false;  // the variant could not be fitted
-  double value = 0;     // mean of the metric over the cases of the rung; 0 where it failed
+  double value = 0;     // mean gain over what is there now, on the same rung; 0 where it failed
 
   bool operator==(const ComponentTrial&) const = default;
 
@@ -28,7 +28,7 @@ struct ComponentTrial {
         Field{"variant", &ComponentTrial::variant, "that was tried in its slot"},
         Field{"rung", &ComponentTrial::rung, "0: on part of the data; 1: on all of it"},
         Field{"failed", &ComponentTrial::failed, "whether it could not be fitted"},
-        Field{"value", &ComponentTrial::value, "of the blend with it"});
+        Field{"value", &ComponentTrial::value, "what the blend gains by it"});
   }
 };
 
@@ -94,15 +94,16 @@ struct ComponentSearchOptions {
 using JudgeComponent =
     std::function<Result<double>(std::size_t slot, const VariantSpec& variant, int rung)>;
 
-// What is there now, slot by slot, is tried first. Trials of rung 0, then those of rung 1, the best
-// first, and at its end what is there now, once. Depends on the arguments alone, not on what the
-// log knows already.
+// What is there now, slot by slot, is tried first, however few the trials: a component on part of
+// the data is compared with the same component there. Of the best third those with a gain go on to
+// rung
+// 1. Depends on the arguments alone, not on what the log knows already.
 Result<std::vector<ComponentTrial>> search_components(const ComponentSpace& space,
                                                       const ComponentSearchOptions& options,
                                                       const JudgeComponent& judge,
                                                       const Resources& resources);
 
-// Of each slot the best on all the data, where it is better there than what is there now.
+// Of each slot the best on all the data, where it has a gain there.
 std::vector<VariantSpec> better_components(std::span<const ComponentTrial> trials);
 
 }  // namespace sartor
