@@ -128,12 +128,40 @@ class Als final : public Model {
     return {};
   }
 
+  const Parts& parts() const { return parts_; }
+  const AlsConfig& config() const { return config_; }
+
  private:
   static constexpr std::size_t kRowsPerLook = 4096;  // at the clock
 
   Parts parts_;
   AlsConfig config_;
 };
+
+// Who took what of the items that anybody took.
+struct TakenRows {
+  KeptItems kept;
+  UserItems rows;  // in the numbering of `kept`
+};
+
+Result<TakenRows> taken_rows(const FitInput& input, const Resources& resources) {
+  SARTOR_ASSIGN(UserItems rows, user_items(*input.history, 0, resources));
+  const std::vector<float> totals = item_totals(input);
+  std::vector<ItemId> kept;
+  std::vector<float> kept_totals;
+  std::vector<std::uint32_t> place(rows.items, 0);
+  for (std::uint32_t i = 0; i < rows.items; ++i) {
+    if (totals[i] <= 0) continue;
+    place[i] = static_cast<std::uint32_t>(kept.size());
+    kept.push_back(ItemId{i});
+    kept_totals.push_back(totals[i]);
+  }
+  for (std::uint32_t& item : rows.item) item = place[item];
+  const std::size_t catalogue = rows.items;
+  rows.items = kept.size();
+  return TakenRows{KeptItems(catalogue, std::move(kept), stranger_scores(kept_totals)),
+                   std::move(rows)};
+}
 
 Result<ModelPtr> make_als(KeptItems kept, Array<float> items, const AlsConfig& config) {
   const auto factors = static_cast<std::size_t>(config.factors);
@@ -212,23 +240,72 @@ double als_loss(const UserItems& rows, const AlsConfig& config, const AlsFactors
 Result<ModelPtr> fit_als(const FitInput& input, const AlsConfig& config,
                          const Resources& resources) {
   SARTOR_TRY(check_fit_input(input, AlsConfig::kFamily));
-  SARTOR_ASSIGN(UserItems rows, user_items(*input.history, 0, resources));
-  const std::vector<float> totals = item_totals(input);
-  std::vector<ItemId> kept;
-  std::vector<float> kept_totals;
-  std::vector<std::uint32_t> place(rows.items, 0);
-  for (std::uint32_t i = 0; i < rows.items; ++i) {
-    if (totals[i] <= 0) continue;
-    place[i] = static_cast<std::uint32_t>(kept.size());
-    kept.push_back(ItemId{i});
-    kept_totals.push_back(totals[i]);
+  SARTOR_ASSIGN(TakenRows taken, taken_rows(input, resources));
+  SARTOR_ASSIGN(AlsFactors factors, fit_als_factors(taken.rows, config, resources));
+  return make_als(std::move(taken.kept), std::move(factors.items.values()), config);
+}
+
+struct AlsPull {
+  KeptItems kept;
+  ItemUsers columns;
+  PaddedRows users;
+  AlsConfig config;
+};
+
+Result<std::shared_ptr<const AlsPull>> als_pull(const FitInput& input, const Model& als,
+                                                const Resources& resources) {
+  SARTOR_TRY(check_fit_input(input, AlsConfig::kFamily));
+  const auto* general = dynamic_cast<const Als*>(&als);
+  SARTOR_ASSIGN(TakenRows taken, taken_rows(input, resources));
+  if (general == nullptr || general->parts().kept.size() != taken.kept.size()) {
+    return Error{ErrorCode::invalid_argument, "als: only an ALS of the same history is pulled"};
   }
-  for (std::uint32_t& item : rows.item) item = place[item];
-  const std::size_t catalogue = rows.items;
-  rows.items = kept.size();
-  SARTOR_ASSIGN(AlsFactors factors, fit_als_factors(rows, config, resources));
-  return make_als(KeptItems(catalogue, std::move(kept), stranger_scores(kept_totals)),
-                  std::move(factors.items.values()), config);
+  const PaddedRows& items = *general->parts().padded;
+  const AlsConfig& config = general->config();
+  PaddedRows users(taken.rows.users(), static_cast<std::size_t>(config.factors));
+  AlsConfig exact = config;
+  exact.solver = "cholesky";
+  SARTOR_TRY(solve_side({taken.rows.begin, taken.rows.item}, items, exact, resources, users));
+  ItemUsers columns = item_users(taken.rows);
+  return std::make_shared<const AlsPull>(
+      AlsPull{std::move(taken.kept), std::move(columns), std::move(users), config});
+}
+
+Result<ModelPtr> pulled_als(const AlsPull& pull, std::span<const float> user_weights,
+                            const Resources& resources) {
+  if (user_weights.size() != pull.users.rows()) {
+    return Error{ErrorCode::invalid_argument, fmt::format("als: {} user weights for {} users",
+                                                          user_weights.size(), pull.users.rows())};
+  }
+  PaddedRows scaled(pull.users.rows(), static_cast<std::size_t>(pull.config.factors));
+  for (std::size_t u = 0; u < scaled.rows(); ++u) {
+    const float root = std::sqrt(user_weights[u]);
+    for (std::size_t k = 0; k < scaled.width(); ++k) scaled.row(u)[k] = root * pull.users.row(u)[k];
+  }
+  SARTOR_ASSIGN(const Aligned<float> gram, als_gram(scaled, pull.config.regularization, resources));
+  const auto alpha = static_cast<float>(pull.config.alpha);
+  PaddedRows items(pull.kept.size(), static_cast<std::size_t>(pull.config.factors));
+  const auto solve_block = [&](std::size_t begin, std::size_t end) -> Status {
+    AlsRowSolver solver(pull.users, gram);
+    std::vector<float> factor, target;
+    for (std::size_t i = begin; i < end; ++i) {
+      const std::size_t from = pull.columns.begin[i];
+      const std::span<const std::uint32_t> takers(pull.columns.user.data() + from,
+                                                  pull.columns.begin[i + 1] - from);
+      factor.clear();
+      target.clear();
+      for (const std::uint32_t user : takers) {
+        factor.push_back(user_weights[user] * (alpha - 1));
+        target.push_back(user_weights[user] * alpha);
+      }
+      SARTOR_TRY(solver.solve(takers, factor, target, items.row(i)));
+    }
+    return {};
+  };
+  SARTOR_TRY(parallel_for(resources, items.rows(), kSolvedPerBlock, solve_block));
+  SARTOR_ASSIGN(Matrix<float> vectors,
+                without_padding(items, static_cast<std::size_t>(pull.config.factors)));
+  return make_als(pull.kept, std::move(vectors.values()), pull.config);
 }
 
 Result<ModelPtr> load_als(const TensorFile& file) {

@@ -3,6 +3,7 @@
 // Pilászy and Tikk, RecSys 2011) or exactly.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "sartor/base/fields.h"
@@ -64,5 +65,17 @@ double als_loss(const UserItems& rows, const AlsConfig& config, const AlsFactors
 Result<ModelPtr> fit_als(const FitInput& input, const AlsConfig& config,
                          const Resources& resources);
 Result<ModelPtr> load_als(const TensorFile& file);
+
+// What an ALS is pulled to segments with: made once, for all of them.
+struct AlsPull;
+// `als` is a model of fit_als on the same history; its users' vectors are solved exactly.
+Result<std::shared_ptr<const AlsPull>> als_pull(const FitInput& input, const Model& als,
+                                                const Resources& resources);
+// The items' vectors refitted, each in closed form, with the users' as they are and user u's part
+// of the loss counted user_weights[u] times: general's vectors are the prior, which moves as far as
+// the segment's users have evidence for it. Weights finite, not negative, 1 in the mean, or the
+// regularization means something else.
+Result<ModelPtr> pulled_als(const AlsPull& pull, std::span<const float> user_weights,
+                            const Resources& resources);
 
 }  // namespace sartor

@@ -95,13 +95,20 @@ Status AlsRowSolver::solve(std::span<const std::uint32_t> taken, float alpha, fl
 
 Status AlsRowSolver::solve(std::span<const std::uint32_t> taken, std::span<const float> weight,
                            float* x) {
+  std::vector<float> target(weight.begin(), weight.end());
+  for (float& value : target) value += 1;
+  return solve(taken, weight, target, x);
+}
+
+Status AlsRowSolver::solve(std::span<const std::uint32_t> taken, std::span<const float> factor,
+                           std::span<const float> target, float* x) {
   const std::size_t width = y_.width();
   const auto gather = [&](std::size_t i, float* to) {
     const float* row = y_.row(taken[i]);
-    const float root = std::sqrt(weight[i]);
+    const float root = std::sqrt(factor[i]);
     for (std::size_t k = 0; k < width; ++k) {
       to[k] = root * row[k];
-      x[k] += (1 + weight[i]) * row[k];
+      x[k] += target[i] * row[k];
     }
   };
   return solve_by(taken.size(), 1, gather, x);

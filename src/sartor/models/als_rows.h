@@ -49,6 +49,9 @@ class AlsRowSolver {
   Status solve(std::span<const std::uint32_t> taken, float alpha, float* x);
   // The same where taken[i] has a confidence of its own, 1 + weight[i].
   Status solve(std::span<const std::uint32_t> taken, std::span<const float> weight, float* x);
+  // With A = gram + sum of factor[i] y y', b = sum of target[i] y over taken[i]; factors >= 0.
+  Status solve(std::span<const std::uint32_t> taken, std::span<const float> factor,
+               std::span<const float> target, float* x);
 
  private:
   template <class Gather>

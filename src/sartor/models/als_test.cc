@@ -109,6 +109,102 @@ TEST(Als, HasTheSameBitsAtAnyThreadCount) {
   }
 }
 
+std::vector<float> item_vectors(const Model& als) {
+  TensorFile file;
+  EXPECT_TRUE(als.save(file));
+  const auto values = file.get<float>("items_factors").value();
+  return {values.begin(), values.end()};
+}
+
+struct PulledWorld {
+  InteractionLog log = tastes(200, 80, 5);
+  History history{log, 1000 * kDay};
+  AlsConfig config{
+      .factors = 10, .iterations = 40, .regularization = 2, .alpha = 8, .solver = "cholesky"};
+  ModelPtr general = fit_als({.history = &history}, config, {.threads = 2}).value();
+  std::shared_ptr<const AlsPull> pull = als_pull({.history = &history}, *general, {}).value();
+
+  ModelPtr pulled(float even, float odd, int threads = 1) const {
+    std::vector<float> weights;
+    for (std::size_t u = 0; u < history.users(); ++u) weights.push_back(u % 2 == 0 ? even : odd);
+    return pulled_als(*pull, weights, {.threads = threads}).value();
+  }
+  // Of users whose number has this parity, by the items' vectors of `model`; theirs are general's.
+  double loss(const Model& model, std::size_t parity) const {
+    UserItems rows = rows_of(log);
+    const std::vector<float> items = item_vectors(model);
+    AlsFactors factors{.items = {items.size() / 10, 10}};
+    factors.items.values() = item_vectors(*general);
+    rows.items = factors.items.rows();
+    UserItems part{.items = rows.items, .begin = {0}};
+    std::vector<std::vector<double>> users;
+    for (std::size_t u = parity; u < rows.users(); u += 2) {
+      users.push_back(by_hand(factors, rows, u, config));
+      for (std::size_t e = rows.begin[u]; e < rows.begin[u + 1]; ++e)
+        part.item.push_back(rows.item[e]);
+      part.begin.push_back(part.item.size());
+    }
+    factors.users = Matrix<float>(users.size(), 10);
+    for (std::size_t u = 0; u < users.size(); ++u)
+      std::copy(users[u].begin(), users[u].end(), factors.users.row(u).begin());
+    factors.items.values() = items;
+    AlsConfig unpulled = config;
+    unpulled.regularization = 0;
+    return als_loss(part, unpulled, factors);
+  }
+};
+
+TEST(Als, PulledByEqualWeightsGoesOnAsBefore) {
+  const PulledWorld world;
+  AlsConfig config = world.config;
+  ++config.iterations;
+  const auto one_more = item_vectors(*fit_als({.history = &world.history}, config, {}).value());
+  const auto pulled = item_vectors(*world.pulled(1, 1));
+  ASSERT_EQ(pulled.size(), one_more.size());
+  for (std::size_t i = 0; i < pulled.size(); ++i) EXPECT_NEAR(pulled[i], one_more[i], 1e-4) << i;
+  EXPECT_EQ(item_vectors(*world.pulled(1.5f, 0.5f, 1)), item_vectors(*world.pulled(1.5f, 0.5f, 3)));
+}
+
+TEST(Als, PulledFitsTheSegmentTheBetterTheHarderItIsPulled) {
+  const PulledWorld world;
+  double own = world.loss(*world.general, 0);
+  double others = world.loss(*world.general, 1);
+  for (const float even : {1.3f, 1.7f, 2.0f}) {
+    const ModelPtr model = world.pulled(even, 2 - even);
+    EXPECT_LT(world.loss(*model, 0), own);
+    EXPECT_GT(world.loss(*model, 1), others);
+    own = world.loss(*model, 0);
+    others = world.loss(*model, 1);
+  }
+}
+
+// What a weighted user adds to the loss is what the user would add if there as often.
+TEST(Als, AUserWhoCountsTwiceCountsLikeTwo) {
+  const InteractionLog log = tastes(60, 30, 9);
+  std::vector<Taken> twice;
+  std::vector<float> weights;
+  for (std::uint32_t u = 0; u < 60; ++u) {
+    weights.push_back(u < 20 ? 2.0f : 1.0f);
+    for (std::uint32_t copy = 0; copy < (u < 20 ? 2u : 1u); ++copy) {
+      for (std::size_t r = log.begin[u]; r < log.begin[u + 1]; ++r)
+        twice.push_back({u + 60 * copy, log.rows[r].item.value, log.rows[r].time});
+    }
+  }
+  const InteractionLog doubled = make_log(80, 30, twice);
+  const History history(log, 1000 * kDay);
+  const History longer(doubled, 1000 * kDay);
+  const AlsConfig config{.factors = 6, .iterations = 3, .regularization = 1, .alpha = 5};
+  const ModelPtr general = fit_als({.history = &history}, config, {}).value();
+  const auto pull = als_pull({.history = &history}, *general, {}).value();
+  const auto of_two = als_pull({.history = &longer}, *general, {}).value();
+  const auto weighted = item_vectors(**pulled_als(*pull, weights, {}));
+  const auto plain = item_vectors(**pulled_als(*of_two, std::vector<float>(80, 1.0f), {}));
+  ASSERT_EQ(weighted.size(), plain.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_NEAR(weighted[i], plain[i], 1e-4);
+  EXPECT_THAT(pulled_als(*pull, std::vector<float>(3, 1.0f), {}).error().message,
+              HasSubstr("3 user weights for 60 users"));
+}
+
 TEST(Als, RefusesWhatItCannotDo) {
   const UserItems rows = rows_of(tastes(20, 10, 1));
   EXPECT_THAT(fit_als_factors(rows, {.solver = "sgd"}, {}).error().message,

@@ -54,10 +54,13 @@ struct Traveller {
   std::string name;
   std::vector<Term> terms;  // of the recipe
   double share = 1;         // of own weights against general's
+  std::string adaptation = "general";
   double strength = 0;
+  std::vector<std::uint8_t> closed;  // terms that its limits forbid; empty: none
   std::vector<ScorePool> pools;
 
   bool is_general() const { return name.empty(); }
+  SegmentFit fit(std::span<const UserId> users) const { return {users, adaptation, strength}; }
   // A general model with a re-ranker in it keeps its weights: it is the trees that are refitted.
   bool has_fixed_weights() const {
     return is_general() && std::any_of(terms.begin(), terms.end(), [](const Term& term) {
@@ -103,11 +106,11 @@ class Stop {
   const Resources& resources() const { return resources_; }
 
   Result<Models> models(const Traveller& traveller, std::span<const UserId> users) {
+    const SegmentFit segment = traveller.fit(users);
     Models models;
     for (const Term& term : traveller.terms) {
-      if (traveller.strength > 0 && can_be_fine_tuned(term.variant)) {
-        SARTOR_ASSIGN(auto model,
-                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+      if (segment.has_own(term.variant)) {
+        SARTOR_ASSIGN(auto model, fitter_.fit_for(segment, term.variant, resources_));
         models.push_back(std::move(model));
       } else {
         SARTOR_ASSIGN(auto model, general_model(term.variant));
@@ -117,26 +120,24 @@ class Stop {
     return models;
   }
 
-  // The traveller's blend with named components: those of general are shared, fine-tuned ones stand
-  // under `name`.
+  // The traveller's blend with named components: those of general are shared, the segment's own
+  // stand under `name`.
   Result<FittedBlend> fitted(const Traveller& traveller, std::span<const UserId> users,
                              const BlendPoint& weights, const std::string& name) {
+    const SegmentFit segment = traveller.fit(users);
     FittedBlend blend{
         .name = name, .segment = traveller.name, .terms = with_weights(traveller.terms, weights)};
     for (const Term& term : blend.terms) {
       if (term.weight == 0) continue;
-      const bool own = traveller.strength > 0 && can_be_fine_tuned(term.variant);
-      const std::string prefix = own ? name + "-" : "";
+      const std::string prefix = segment.has_own(term.variant) ? name + "-" : "";
       const std::string component = prefix + term.variant.component();
       BlendPart part{.component = component, .weight = term.weight};
       if (term.variant.family == "rerank") {
-        SARTOR_ASSIGN(blend.components[component], fitter_.rerank(users, traveller.strength, prefix,
-                                                                  blend.components, resources_));
-      } else if (own) {
         SARTOR_ASSIGN(blend.components[component],
-                      fitter_.fit_for(users, traveller.strength, term.variant, resources_));
+                      fitter_.rerank(segment, prefix, blend.components, resources_));
       } else {
-        SARTOR_ASSIGN(blend.components[component], fitter_.fit_base(term.variant, resources_));
+        SARTOR_ASSIGN(blend.components[component],
+                      fitter_.fit_base_for(segment, term.variant, resources_));
         part.half_life_days = normal_half_life(term.variant.half_life_days);
       }
       blend.config.parts.push_back(std::move(part));
@@ -198,22 +199,13 @@ class Stop {
   std::map<std::string, std::shared_ptr<const Model>> models_;
 };
 
-// The slots that tuning.limits forbids a traveller.
-std::vector<std::uint8_t> closed_to(const Traveller& traveller, const Config& config) {
-  const auto limits = config.tuning.limits.find(traveller.name);
-  if (limits == config.tuning.limits.end()) return {};
-  std::vector<std::string> families;
-  for (const Term& term : traveller.terms) families.push_back(term.variant.family);
-  return closed_slots(families, limits->second);
-}
-
 // The weights with which a traveller enters the next window: refitted on the windows behind it,
 // except at the first stop behind validate, where the recipe's own weights are just that.
 Result<BlendPoint> weights_for(const Traveller& traveller, const BlendPoint& general, Origin origin,
                                const Config& config, const Metric& metric,
                                const Resources& resources) {
   BlendPoint own = point_of(traveller.terms);
-  const std::vector<std::uint8_t> closed = closed_to(traveller, config);
+  const std::vector<std::uint8_t>& closed = traveller.closed;
   const bool refit = origin == Origin::test || origin == Origin::everything;
   std::vector<PoolCase> cases;
   for (const ScorePool& pool : traveller.pools) {
@@ -241,11 +233,26 @@ MetricValues values_of(const Evaluation& evaluation, const Cases& cases) {
   return values;
 }
 
+std::vector<std::uint8_t> closed_terms(const SegmentRecipe& recipe) {
+  std::vector<std::uint8_t> closed;
+  if (recipe.closed.empty()) return closed;
+  for (const Term& term : recipe.own) {
+    closed.push_back(std::find(recipe.closed.begin(), recipe.closed.end(), term.variant.slot) !=
+                     recipe.closed.end());
+  }
+  return closed;
+}
+
 std::vector<Traveller> travellers_of(const PartitionRecipe* recipe) {
   std::vector<Traveller> travellers;
   if (recipe == nullptr) return travellers;
   for (const SegmentRecipe& segment : recipe->segments) {
-    travellers.push_back({segment.segment, segment.own, segment.share, segment.strength, {}});
+    travellers.push_back({.name = segment.segment,
+                          .terms = segment.own,
+                          .share = segment.share,
+                          .adaptation = segment.adaptation,
+                          .strength = segment.strength,
+                          .closed = closed_terms(segment)});
   }
   return travellers;
 }
@@ -304,7 +311,7 @@ class Party {
       if (!recipe_->segments[s].has_winner() || by_segment[s].empty()) continue;
       stop.done();
       const Traveller& traveller = travellers_[s];
-      const auto users = partition.users_of(s, stop.view().history);
+      const auto users = partition.users_to_fit(s, stop.view().history, config.tuning);
       SARTOR_ASSIGN(const auto models, stop.models(traveller, users));
       SARTOR_ASSIGN(const BlendPoint weights, weights_for(traveller, general_weights, origin,
                                                           config, metric, stop.resources()));
@@ -339,7 +346,7 @@ class Party {
     for (std::size_t s = 0; s < travellers_.size(); ++s) {
       if (!recipe_->segments[s].has_winner()) continue;
       const Traveller& traveller = travellers_[s];
-      const auto users = partition.users_of(s, stop.view().history);
+      const auto users = partition.users_to_fit(s, stop.view().history, config.tuning);
       SARTOR_ASSIGN(const BlendPoint weights,
                     weights_for(traveller, general_weights, Origin::everything, config, metric,
                                 stop.resources()));
@@ -422,7 +429,7 @@ class Walk {
       : input_(input),
         resources_(resources),
         metric_(parse_metric(input.config->gate.metric).value()),
-        general_{"", input.general->recipe.terms, 1, 0, {}},
+        general_{.terms = input.general->recipe.terms},
         segments_(input.partition, input.recipe),
         control_(input.control, input.control_recipe),
         blend_(input),

@@ -107,7 +107,8 @@ Status check_segments(const Config& config) {
     for (const std::string& family : limits.families)
       SARTOR_TRY(check_word(path + ".families", family, kFamilies));
     for (const std::string& adaptation : limits.adaptations)
-      SARTOR_TRY(check_word(path + ".adaptations", adaptation, {"blended", "fine_tuned"}));
+      SARTOR_TRY(
+          check_word(path + ".adaptations", adaptation, {"blended", "fine_tuned", "separate"}));
   }
   for (const auto& [segment, importance] : config.tuning.importance) {
     SARTOR_TRY(check_name("importance", segment));

@@ -35,7 +35,7 @@ Result<TreeRows> training_rows(const RerankPlan& plan, const OriginView& view, c
                                VariantFitter& fitter, const Resources& resources) {
   ModelMap components;
   SARTOR_ASSIGN(const Shortlister shortlister,
-                fitter.shortlister(plan, {}, 0, "", components, resources));
+                fitter.shortlister(plan, {}, "", components, resources));
   const Cases cases = thinned(view.cases, static_cast<std::size_t>(config.models.rerank_cases));
   return rerank_rows(shortlister, cases, view.history,
                      static_cast<std::size_t>(config.models.rerank_depth), resources);
@@ -71,6 +71,8 @@ Result<Json> save_general(const GeneralTuning& tuning, const std::string& path) 
               {"points", points_json(tuning.points)},
               {"first", first},
               {"searches", config_json(tuning.searches)},
+              {"components", config_json(tuning.components)},
+              {"component_ranges", config_json(tuning.component_ranges)},
               {"metrics", tuning.metrics},
               {"tried", config_json(tuning.tried)},
               {"left_out", config_json(tuning.left_out)},
@@ -91,6 +93,8 @@ Result<GeneralTuning> load_general(const Json& json, const std::string& path) {
   SARTOR_TRY(read("plan", tuning.plan));
   SARTOR_TRY(read("recipe", tuning.recipe));
   SARTOR_TRY(read("searches", tuning.searches));
+  SARTOR_TRY(read("components", tuning.components));
+  SARTOR_TRY(read("component_ranges", tuning.component_ranges));
   SARTOR_TRY(read("tried", tuning.tried));
   SARTOR_TRY(read("left_out", tuning.left_out));
   SARTOR_TRY(read("blend_terms", tuning.blend_terms));

@@ -11,6 +11,7 @@
 #include "sartor/models/rerank.h"
 #include "sartor/pipeline/project.h"
 #include "sartor/pipeline/recipe.h"
+#include "sartor/tuning/component_search.h"
 
 namespace sartor {
 
@@ -33,7 +34,9 @@ struct GeneralTuning {
   std::vector<FoldPoints> first;  // the next best of each fold: what segments may begin with, too
   std::vector<TrialSeries>
       searches;  // of the blend first, "earlier", "refined": fits on everything
-  std::map<std::string, double> metrics;  // held-out means on validate
+  std::vector<ComponentTrial> components;        // tuning.component_trials
+  std::vector<ComponentRange> component_ranges;  // of their parameters
+  std::map<std::string, double> metrics;         // held-out means on validate
   std::vector<GeneralCandidate> tried;
   std::vector<GeneralCandidate> left_out;  // the blend without each of its slots
 

@@ -106,6 +106,8 @@ TEST(CheckConfig, NamesKeyValueAndWhatWasExpected) {
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyl: there is no such segment"));
   config.tuning.limits = {{"loyal", {.families = {"esae"}}}};
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.families: 'esae'"));
+  config.tuning.limits = {{"loyal", {.adaptations = {"blended", "separate"}}}};
+  EXPECT_EQ(wrong(config), "");
   config.tuning.limits = {{"loyal", {.adaptations = {"blend"}}}};
   EXPECT_THAT(wrong(config), HasSubstr("tuning.limits.loyal.adaptations: 'blend'"));
   config.tuning.limits.clear();
@@ -144,16 +146,19 @@ TEST(PartitionRecipe, CountsOnlyGainsThatCouldBeProved) {
 }
 
 TEST(GeneralTuning, SurvivesTheCache) {
-  GeneralTuning tuning{.recipe = {.terms = {{{.slot = "ease", .family = "ease"}, 0.25}},
-                                  .validate = 0.3,
-                                  .trials = 7},
-                       .searches = {{"general", 0, {{{{0}, {1.0f}}, 0.2}}}},
-                       .metrics = {{"ndcg@10", 0.3}},
-                       .tried = {{"blend", 0.29}, {"rerank", 0.3}},
-                       .left_out = {{"ease", 0.2}},
-                       .components_left_out = {{"als", "too few events"}},
-                       .notes = {"ease: keeps two of three items"},
-                       .shortlist = {{{.slot = "ease", .family = "ease"}, 1.0}}};
+  GeneralTuning tuning{
+      .recipe = {.terms = {{{.slot = "ease", .family = "ease"}, 0.25}},
+                 .validate = 0.3,
+                 .trials = 7},
+      .searches = {{"general", 0, {{{{0}, {1.0f}}, 0.2}}}},
+      .components = {{.variant = {.slot = "ease", .family = "ease"}, .value = 0.4}},
+      .component_ranges = {{.slot = "ease", .key = "regularization", .high = 9}},
+      .metrics = {{"ndcg@10", 0.3}},
+      .tried = {{"blend", 0.29}, {"rerank", 0.3}},
+      .left_out = {{"ease", 0.2}},
+      .components_left_out = {{"als", "too few events"}},
+      .notes = {"ease: keeps two of three items"},
+      .shortlist = {{{.slot = "ease", .family = "ease"}, 1.0}}};
   tuning.points.fill({{0}, {1.0f}});
   TreeRows rows{.features = 1};
   for (int i = 0; i < 100; ++i) {
@@ -170,6 +175,8 @@ TEST(GeneralTuning, SurvivesTheCache) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(again->recipe.terms[0].variant, tuning.recipe.terms[0].variant);
   EXPECT_EQ(again->points, tuning.points);
+  EXPECT_EQ(again->components, tuning.components);
+  EXPECT_EQ(again->component_ranges[0].high, 9);
   EXPECT_EQ(again->tried[1].name, "rerank");
   EXPECT_EQ(again->components_left_out[0].reason, "too few events");
   EXPECT_EQ(again->notes, tuning.notes);
@@ -297,6 +304,54 @@ TEST_F(SmallRun, SearchesInPartOfManyCasesAndJudgesAll) {
   };
   EXPECT_NE(searched(summary), searched(whole));
   EXPECT_EQ(summary.at("segments").at(0).at("test").at("users"), 300);
+}
+
+// Every user is in one of two segments, and buys what the segment buys.
+TEST_F(SmallRun, KeepsToTheLimitsOfASegment) {
+  write_log(600);
+  config_.models.families = {"popularity", "item_knn", "ease"};
+  config_.segments = {{.name = "all", .rules = {{"some", "positives >= 0"}}}};
+  config_.tuning.seasons = false;
+  const auto left_out = [&](SegmentLimits limits) {
+    config_.tuning.limits = {{"some", std::move(limits)}};
+    const Json summary = run();
+    EXPECT_TRUE(summary.is_object()) << error_.message;
+    return summary.is_object() ? details(summary, "candidate_left_out") : error_.message;
+  };
+  EXPECT_EQ(left_out({}), "");
+  EXPECT_THAT(left_out({.megabytes = 0.001}),
+              HasSubstr("fine_tuned, strength 1: its models take 0.0 MB; its limit is 0.001 MB"));
+  EXPECT_THAT(left_out({.milliseconds = 1e-6}),
+              HasSubstr("every candidate: its limits leave no component of general's"));
+  EXPECT_EQ(left_out({.rows = 1}), "");  // nobody to fit models of its own to
+}
+
+TEST_F(SmallRun, SearchesTheComponentsHyperParameters) {
+  write_log(200);
+  config_.models.families = {"popularity", "item_knn", "ease"};
+  config_.tuning.component_trials = 12;
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  const std::string journal =
+      read_file(folder_ + "/runs/" + summary.at("run").get<std::string>() + "/trials.journal")
+          .value();
+  EXPECT_THAT(journal, HasSubstr("\"study_name\":\"general/components\""));
+  EXPECT_THAT(journal, HasSubstr("\"ease.regularization\":"));
+  EXPECT_THAT(journal, HasSubstr("\"rung\":0"));
+}
+
+TEST_F(SmallRun, SearchesByTheClockAndEnds) {
+  write_log(600);
+  config_.models.families = {"popularity", "item_knn"};
+  config_.segments = {{.name = "all", .rules = {{"some", "positives >= 0"}}}};
+  config_.tuning.seasons = false;
+  config_.tuning.sampler = "random";
+  config_.tuning.minutes = 1e-4;
+  const Json summary = run();
+  ASSERT_TRUE(summary.is_object()) << error_.message;
+  const int trials = summary.at("segments").at(0).at("validate").at("trials");
+  EXPECT_GE(trials, 12);
+  EXPECT_LT(trials, 1000);
 }
 
 TEST_F(SmallRun, StopsAtAWrongSetting) {

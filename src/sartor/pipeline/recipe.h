@@ -47,7 +47,8 @@ struct SegmentRecipe {
   std::string candidate;               // the winner's label
   double share = 0;
   double strength = 0;
-  std::vector<Term> own;   // the winner's own weights, before they are pulled to general's
+  std::vector<Term> own;            // the winner's own weights, before they are pulled to general's
+  std::vector<std::string> closed;  // slots of `own` that its limits forbid
   double gain = 0;         // held-out difference of the winner (or the best loser) on validate
   double general = 0;      // held-out mean of general on the segment's validate cases
   double relative_sd = 0;  // sd of the winner's differences / general's mean: r of PROOF 7
@@ -68,6 +69,7 @@ struct SegmentRecipe {
               "of the way from general's weights to the segment's own"},
         Field{"strength", &SegmentRecipe::strength, "of fine-tuning"},
         Field{"own", &SegmentRecipe::own, "the winner's own weights"},
+        Field{"closed", &SegmentRecipe::closed, "slots that its limits forbid"},
         Field{"gain", &SegmentRecipe::gain, "held-out difference to general on validate"},
         Field{"general", &SegmentRecipe::general, "held-out mean of general on validate"},
         Field{"relative_sd", &SegmentRecipe::relative_sd, "sd of differences / mean of general"},

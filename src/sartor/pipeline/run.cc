@@ -36,6 +36,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of each minute of tuning.minutes, and beyond it: a search over the linear blend decides nothing.
+constexpr double kOverBlendSeconds = 60.0 / 16;
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -379,6 +382,18 @@ class Run {
     }
   }
 
+  // The other half of tuning.minutes, equally over the segmentations and the control; what those
+  // of this run did not spend is shared again.
+  double seconds_of_partition() const {
+    const std::size_t all = segments_->segmentations.size() + 1;
+    double half = config_.tuning.minutes * 30;
+    for (const StepTime& time : times_) {
+      if (time.step.starts_with("tune-") && time.step != "tune-general")
+        half -= time.cached ? config_.tuning.minutes * 30 / static_cast<double>(all) : time.seconds;
+    }
+    return std::max(half, 0.0) / static_cast<double>(all - tried_.size());
+  }
+
   Result<PartitionRecipe> tune_partition(Tuner& tuner, const PartitionInTime& partition,
                                          const std::string& of) {
     const std::vector<bool> hopeless = hopeless_segments(*project_, config_, partition);
@@ -392,7 +407,8 @@ class Run {
     recipe_keys_[partition.name] = key;
     const auto work = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const PartitionRecipe recipe,
-                    tuner.partition(partition.at(Origin::validate), *general_, hopeless));
+                    tuner.partition(partition.at(Origin::validate), *general_, hopeless,
+                                    seconds_of_partition()));
       return config_json(recipe);
     };
     // One step per partition: a killed run goes on behind the last finished one.
@@ -408,7 +424,8 @@ class Run {
     const auto work = [&]() -> Result<Json> {
       SARTOR_ASSIGN(const PartitionRecipe recipe,
                     tuner.over_blend(partition.at(Origin::validate), *general_,
-                                     hopeless_segments(*project_, config_, partition)));
+                                     hopeless_segments(*project_, config_, partition),
+                                     config_.tuning.minutes * kOverBlendSeconds));
       return config_json(recipe);
     };
     const std::string step = "tune-" + step_word(partition.name) + "-over-blend";

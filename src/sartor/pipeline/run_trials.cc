@@ -38,10 +38,12 @@ std::string trial_journal(const GeneralTuning& general,
     }
   }
   for (const Study& study : under_way) {
-    if (study.key.fold != -1) continue;
+    // Components' trials are points of another space: a run that goes on tells them.
+    if (study.key.fold != -1 || study.key.adaptation == "components") continue;
     add_series(study.key, {study.key.adaptation, study.key.strength, study.trials}, studies);
   }
-  return optuna_journal(studies, plan);
+  return optuna_journal(studies, plan,
+                        {"general/components", general.components, general.component_ranges});
 }
 
 }  // namespace sartor

@@ -1,15 +1,18 @@
 #include "sartor/pipeline/tune.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "sartor/base/checksum.h"
 #include "sartor/stats/paired.h"
+#include "sartor/tuning/list_cost.h"
 
 namespace sartor {
 namespace {
 
-constexpr std::size_t kLeastTrials = 12;
+constexpr double kLeastSeconds = 1e-3;
+constexpr double kHalfway = 0.5;  // from general's weights to a segment's own
 // Of a segment, where it has as many: a large log's thinned pool may hold few of them.
 constexpr std::size_t kSegmentUsers = 2000;
 constexpr std::size_t kPoolBytes = std::size_t{384} << 20;
@@ -29,6 +32,19 @@ OriginView view_of_users(const OriginView& view, std::span<const std::size_t> us
   part.cases = cases_of_users(view.cases, users);
   for (const std::size_t u : users) part.fold.push_back(view.fold[u]);
   return part;
+}
+
+bool may_have(const SegmentLimits& limits, const std::string& adaptation) {
+  return std::find(limits.adaptations.begin(), limits.adaptations.end(), adaptation) !=
+         limits.adaptations.end();
+}
+
+// In trials: what a segment takes of its share, as each of its searches may take all of it.
+double longest_search(const SegmentTuning& tuning) {
+  std::size_t longest = 0;
+  for (const TrialSeries& series : tuning.searches)
+    longest = std::max(longest, series.trials.size());
+  return static_cast<double>(longest);
 }
 
 std::vector<std::size_t> positions(std::size_t n) {
@@ -64,6 +80,12 @@ std::vector<UserId> Partition::users_of(std::size_t segment, const History& hist
     if (of_user[u] == segment && !history.of(UserId{u}).empty()) users.push_back(UserId{u});
   }
   return users;
+}
+
+std::vector<UserId> Partition::users_to_fit(std::size_t segment, const History& history,
+                                            const TuningConfig& config) const {
+  return within_rows(history, users_of(segment, history),
+                     limits_of(config, segments[segment]).rows);
 }
 
 double PartitionRecipe::validate_gain(const std::vector<bool>& provable) const {
@@ -152,28 +174,47 @@ double Tuner::importance_of(const std::string& segment) const {
   return found == config_.tuning.importance.end() ? 1.0 : found->second;
 }
 
-std::vector<std::size_t> Tuner::budget_of(const Partition& partition,
-                                          std::span<const std::size_t> sizes,
-                                          const std::vector<bool>& hopeless) const {
+double Tuner::general_seconds(double part) const {
+  if (!by_clock()) return 0;
+  return std::max(part * (config_.tuning.minutes * 30 - seconds_gone()), kLeastSeconds);
+}
+
+BudgetShares Tuner::budget_of(const Partition& partition, std::span<const std::size_t> sizes,
+                              const std::vector<bool>& hopeless, double seconds) const {
   std::vector<double> importance;
   for (std::size_t s = 0; s < sizes.size(); ++s)
     importance.push_back(hopeless[s] ? 0 : importance_of(partition.segments[s]));
-  return share_budget(static_cast<std::size_t>(config_.tuning.trials) / 2, sizes, importance,
-                      kLeastTrials);
+  if (by_clock()) return BudgetShares(seconds - seconds_gone(), sizes, importance, kLeastSeconds);
+  return BudgetShares(config_.tuning.trials / 2, sizes, importance, double{kLeastTrials});
+}
+
+std::vector<std::uint8_t> Tuner::closed_to(const SegmentLimits& limits,
+                                           std::span<const UserId> users,
+                                           const BlendPoint& general) const {
+  std::vector<std::string> families;
+  std::vector<VariantSpec> variants;
+  for (const Term& term : terms_of(general)) {
+    families.push_back(term.variant.family);
+    variants.push_back(term.variant);
+  }
+  std::vector<std::uint8_t> closed = closed_slots(families, limits);
+  if (limits.milliseconds == 0) return closed;
+  ListCost cost{
+      .items = searched_.history.items(), .config = config_.models, .plan = fitter_.rerank_plan()};
+  for (const UserId user : users)
+    cost.history += static_cast<double>(searched_.history.of(user).size());
+  cost.history /= static_cast<double>(std::max<std::size_t>(users.size(), 1));
+  close_dearest(variants, cost, limits.milliseconds, closed);
+  return closed;
 }
 
 Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t segment,
-                                       const Searched& searched, std::size_t trials,
-                                       const Base& base) {
-  const auto users = partition.users_of(segment, searched_.history);
+                                       const Searched& searched, double budget, const Base& base) {
   const std::string& name = partition.segments[segment];
-  const auto found = config_.tuning.limits.find(name);
-  const SegmentLimits limits =
-      found == config_.tuning.limits.end() ? SegmentLimits{} : found->second;
-  const auto may = [&](const char* adaptation) {
-    return std::find(limits.adaptations.begin(), limits.adaptations.end(), adaptation) !=
-           limits.adaptations.end();
-  };
+  const SegmentLimits limits = limits_of(config_.tuning, name);
+  const auto users = partition.users_to_fit(segment, searched_.history, config_.tuning);
+  const BlendPoint& point = (*base.points)[kFolds];
+  const auto trials = by_clock() ? kAnyTrials : static_cast<std::size_t>(std::lround(budget));
   TailorInput input{.pool = searched.own ? &*searched.own : &*pool_,
                     .slots = base.slots,
                     .cases = searched.in_pool,
@@ -181,35 +222,29 @@ Result<SegmentTuning> Tuner::tailor_to(const Partition& partition, std::size_t s
                     .general = base.points,
                     .first = base.first,
                     .search = search_options(trials, 2, {base.study, name, "", 0, -1, ""}),
-                    .blended = may("blended")};
-  std::vector<std::string> families;
-  for (const Slot& slot : base.slots)
-    families.push_back(plan_.variants[slot.variants.front()].family);
-  input.search.closed = closed_slots(families, limits);
-  const bool tunable = std::any_of(plan_.variants.begin(), plan_.variants.end(), can_be_fine_tuned);
-  if (base.fine_tuned && tunable && !users.empty() && may("fine_tuned")) {
-    input.fine_tuned = [&, users](double strength) {
-      return fine_tuned_pool(users, searched.view.cases, (*base.points)[kFolds], strength);
-    };
-  }
+                    .blended = may_have(limits, "blended"),
+                    .seconds = by_clock() ? budget : 0};
+  input.search.closed = closed_to(limits, partition.users_of(segment, searched_.history), point);
+  if (base.own)
+    input.own = own_models(users, searched.view.cases, point, limits, input.search.closed);
   return tailor(input, config_.tuning, resources_);
 }
 
 Result<PartitionRecipe> Tuner::partition(const Partition& partition, const GeneralTuning& general,
-                                         const std::vector<bool>& hopeless) {
+                                         const std::vector<bool>& hopeless, double seconds) {
   if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
   SARTOR_TRY(take_up(general));
   return tailored(partition, {partition.name, plan_.slots, &general.points, general.first, true},
-                  hopeless);
+                  hopeless, seconds);
 }
 
 Result<PartitionRecipe> Tuner::over_blend(const Partition& partition, const GeneralTuning& general,
-                                          const std::vector<bool>& hopeless) {
+                                          const std::vector<bool>& hopeless, double seconds) {
   if (partition.segments.empty()) return PartitionRecipe{.name = partition.name};
   SARTOR_TRY(take_up(general));
   const auto slots = std::span(plan_.slots).first(general.blend_terms.size());
   return tailored(partition, {partition.name + " over blend", slots, &general.blend, {}, false},
-                  hopeless);
+                  hopeless, seconds);
 }
 
 Status Tuner::take_up(const GeneralTuning& general) {
@@ -222,26 +257,27 @@ Status Tuner::take_up(const GeneralTuning& general) {
 }
 
 Result<PartitionRecipe> Tuner::tailored(const Partition& partition, const Base& base,
-                                        const std::vector<bool>& hopeless) {
+                                        const std::vector<bool>& hopeless, double seconds) {
   const auto by_segment = partition.cases_by_segment(project_.at(Origin::validate).cases);
   const auto in_pool = partition.cases_by_segment(searched_.cases);
   std::vector<std::size_t> sizes;
   for (const auto& cases : by_segment) sizes.push_back(cases.size());
-  const auto budget = budget_of(partition, sizes, hopeless);
   std::vector<Searched> searched(sizes.size());
   for (std::size_t s = 0; s < sizes.size(); ++s) {
-    if (budget[s] == 0) continue;
+    if (sizes[s] == 0 || hopeless[s] || importance_of(partition.segments[s]) == 0) continue;
     SARTOR_ASSIGN(searched[s], searched_of(partition.segments[s], by_segment[s], in_pool[s]));
   }
-  const std::size_t searches = 1 + (base.fine_tuned ? config_.tuning.strengths.size() : 0);
-  resources_.begin_step(
-      "tailoring to " + base.study,
-      searches * (kFolds + 1) * std::accumulate(budget.begin(), budget.end(), std::size_t{0}));
+  BudgetShares budget = budget_of(partition, sizes, hopeless, seconds);
+  const std::size_t searches = base.own ? 2 + config_.tuning.strengths.size() : 1;
+  const auto trials = static_cast<std::size_t>(by_clock() ? 0 : config_.tuning.trials / 2);
+  resources_.begin_step("tailoring to " + base.study, searches * (kFolds + 1) * trials);
   PartitionRecipe recipe{.name = base.study};
   for (std::size_t s = 0; s < by_segment.size(); ++s) {
     SegmentTuning tuning;
-    if (budget[s] > 0) {
-      SARTOR_ASSIGN(tuning, tailor_to(partition, s, searched[s], budget[s], base));
+    if (const double share = budget.next(); share > 0) {
+      const double before = seconds_gone();
+      SARTOR_ASSIGN(tuning, tailor_to(partition, s, searched[s], share, base));
+      budget.spent(by_clock() ? seconds_gone() - before : longest_search(tuning));
     }
     recipe.segments.push_back(recipe_of(partition.segments[s], tuning, (*base.points)[kFolds]));
     recipe.segments.back().users = static_cast<int>(sizes[s]);
@@ -267,13 +303,49 @@ Result<Tuner::Searched> Tuner::searched_of(const std::string& segment,
   return searched;
 }
 
-Result<ScorePool> Tuner::fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
-                                         const BlendPoint& general, double strength) {
+std::vector<OwnModels> Tuner::own_models(std::span<const UserId> users, const Cases& cases,
+                                         const BlendPoint& general, const SegmentLimits& limits,
+                                         std::span<const std::uint8_t> closed) {
+  std::vector<OwnModels> own;
+  const auto add = [&](SegmentFit segment, std::vector<double> shares) {
+    const bool differs =
+        std::any_of(plan_.variants.begin(), plan_.variants.end(),
+                    [&](const VariantSpec& spec) { return segment.has_own(spec); });
+    if (users.empty() || !differs || !may_have(limits, segment.adaptation)) return;
+    const auto pool = [=, this, &cases, &general]() -> Result<ScorePool> {
+      SARTOR_TRY(check_bytes(segment, limits, closed, general));
+      return own_pool(segment, cases, general);
+    };
+    own.push_back({segment.adaptation, segment.strength, std::move(shares), pool});
+  };
+  for (const double strength : config_.tuning.strengths)
+    add({.users = users, .adaptation = "fine_tuned", .strength = strength}, {kHalfway});
+  add({.users = users, .adaptation = "separate"}, {kHalfway, 1.0});
+  return own;
+}
+
+Status Tuner::check_bytes(const SegmentFit& segment, const SegmentLimits& limits,
+                          std::span<const std::uint8_t> closed, const BlendPoint& general) {
+  if (limits.megabytes == 0) return {};
+  std::vector<VariantSpec> variants;
+  const std::vector<Term> terms = terms_of(general);
+  for (std::size_t s = 0; s < terms.size(); ++s) {
+    if (closed.empty() || closed[s] == 0) variants.push_back(terms[s].variant);
+  }
+  SARTOR_ASSIGN(const std::size_t bytes, fitter_.own_bytes(segment, variants, resources_));
+  const double megabytes = static_cast<double>(bytes) / (1 << 20);
+  if (megabytes <= limits.megabytes) return {};
+  return Error{
+      ErrorCode::invalid_argument,
+      fmt::format("its models take {:.1f} MB; its limit is {} MB", megabytes, limits.megabytes)};
+}
+
+Result<ScorePool> Tuner::own_pool(const SegmentFit& segment, const Cases& cases,
+                                  const BlendPoint& general) {
   std::vector<std::shared_ptr<const Model>> models;
   std::vector<const Model*> pointers;
-  for (std::size_t s = 0; s < plan_.slots.size(); ++s) {
-    const VariantSpec& spec = plan_.variants[plan_.slots[s].variants[general.choice[s]]];
-    SARTOR_ASSIGN(auto model, fitter_.fit_for(users, strength, spec, resources_));
+  for (const Term& term : terms_of(general)) {
+    SARTOR_ASSIGN(auto model, fitter_.fit_for(segment, term.variant, resources_));
     pointers.push_back(model.get());
     models.push_back(std::move(model));
   }
@@ -303,6 +375,9 @@ SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tun
     recipe.tried.push_back({tried.candidate.label(), tried.gain, tried.low, tried.high});
     if (best == nullptr || tried.gain > best->gain) best = &tried;
   }
+  for (std::size_t s = 0; s < tuning.closed.size(); ++s) {
+    if (tuning.closed[s] != 0) recipe.closed.push_back(plan_.slots[s].name);
+  }
   if (best == nullptr) return recipe;
   recipe.gain = best->gain;
   const Moments d = moments(contrast(best->values, tuning.general, 0));
@@ -313,10 +388,10 @@ SegmentRecipe Tuner::recipe_of(const std::string& name, const SegmentTuning& tun
   recipe.candidate = winner.label();
   recipe.share = winner.share;
   recipe.strength = winner.strength;
-  // A fine-tuned winner's slots hold one variant each: the one that general chose.
+  // The slots of models of its own hold one variant each: the one that general chose.
   const BlendPoint& own = winner.own;
   recipe.own =
-      terms_of(winner.adaptation == "fine_tuned" ? BlendPoint{general.choice, own.weight} : own);
+      terms_of(winner.adaptation == "blended" ? own : BlendPoint{general.choice, own.weight});
   return recipe;
 }
 

@@ -24,6 +24,9 @@ struct Partition {
   std::vector<std::vector<std::size_t>> cases_by_segment(const Cases& cases) const;
   // Users with a history, of one segment.
   std::vector<UserId> users_of(std::size_t segment, const History& history) const;
+  // Those of them that models of the segment's own are fitted on: its limit of rows.
+  std::vector<UserId> users_to_fit(std::size_t segment, const History& history,
+                                   const TuningConfig& config) const;
 };
 
 // Holds the pool of scores, which all searches share. Not for several threads at once.
@@ -42,14 +45,15 @@ class Tuner {
   // finite, is left out of everything, with the reason; other failures are handed on. Fails with
   // `bad_data` if nothing is left.
   Result<GeneralTuning> general();
-  // A segment with `hopeless` set gets no trials, and its share goes to the others.
+  // A segment with `hopeless` set gets no trials, and its share goes to the others. `seconds` of
+  // the clock are for all of them, where tuning.minutes says how long; those that the log has seen
+  // before are gone.
   Result<PartitionRecipe> partition(const Partition& partition, const GeneralTuning& general,
-                                    const std::vector<bool>& hopeless);
+                                    const std::vector<bool>& hopeless, double seconds);
   // The same with own weights over the linear blend instead of the general model, where that is
-  // more
-  // (`general.blend_terms`): what tailoring is worth without trees. It decides nothing.
+  // more (`general.blend_terms`): what tailoring is worth without trees. It decides nothing.
   Result<PartitionRecipe> over_blend(const Partition& partition, const GeneralTuning& general,
-                                     const std::vector<bool>& hopeless);
+                                     const std::vector<bool>& hopeless, double seconds);
 
  private:
   Result<GeneralTuning> general_of_plan();
@@ -62,6 +66,10 @@ class Tuner {
   // worth a search, and its blend is the one that draws up the re-ranker's list.
   Result<std::vector<ScorePool>> earlier_pools(GeneralTuning& tuning);
   Result<BlendPoint> screen(ScorePool& pool);
+  // Searches the components' hyper-parameters on a window; what is better than what `best` has
+  // joins the plan. Whether anything did.
+  Result<bool> search_components(const OriginView& view, VariantFitter& fitter,
+                                 const BlendPoint& best, GeneralTuning& tuning);
   // A blend for the windows before validate alone: where every fold's search starts.
   Result<BlendPoint> fit_earlier(std::span<const PoolCase> cases, GeneralTuning& tuning);
   bool may_rerank(GeneralTuning& tuning) const;
@@ -74,8 +82,8 @@ class Tuner {
   // The best of them with weights searched on validate alone, the re-ranker's among them: what a
   // segment's own search may find for everybody is no merit of the segment.
   Status refine(std::span<const PoolCase> cases, GeneralTuning& tuning);
-  BlendSearchOptions refining(std::size_t slots, const std::string& study) const;
-
+  // `part` of the seconds that are left, where the clock is the budget.
+  BlendSearchOptions refining(std::size_t slots, const std::string& study, double part) const;
   // The weights of the linear blend, likewise, where there is more to the general model.
   Status refine_blend(std::span<const PoolCase> cases, GeneralTuning& tuning);
 
@@ -88,26 +96,40 @@ class Tuner {
   Result<Searched> searched_of(const std::string& segment, std::span<const std::size_t> users,
                                std::vector<std::size_t> in_pool);
   BlendSearchOptions search_options(std::size_t trials, double reach, StudyKey study) const;
-  // The trials of each segment: half of all, by size x importance; 0 where there is no hope.
-  std::vector<std::size_t> budget_of(const Partition& partition, std::span<const std::size_t> sizes,
-                                     const std::vector<bool>& hopeless) const;
+  bool by_clock() const { return config_.tuning.minutes > 0; }
+  double seconds_gone() const { return log_ == nullptr ? 0 : log_->seconds(); }
+  // Of general's half of the minutes, the part that one of its searches gets now; 0: by trials.
+  double general_seconds(double part) const;
+  // Half of all trials, or `seconds`, by size x importance; nothing where there is no hope.
+  BudgetShares budget_of(const Partition& partition, std::span<const std::size_t> sizes,
+                         const std::vector<bool>& hopeless, double seconds) const;
   // What segments are tailored from.
   struct Base {
     std::string study;  // of the trials
     std::span<const Slot> slots;
     const FoldPoints* points;
     std::span<const FoldPoints> first;
-    bool fine_tuned;  // whether that may be tried
+    bool own;  // whether models of a segment's own may be tried
   };
   Result<PartitionRecipe> tailored(const Partition& partition, const Base& base,
-                                   const std::vector<bool>& hopeless);
+                                   const std::vector<bool>& hopeless, double seconds);
   // Goes on with the general model's plan, which may come from the cache.
   Status take_up(const GeneralTuning& general);
+  // `budget` in trials or seconds.
   Result<SegmentTuning> tailor_to(const Partition& partition, std::size_t segment,
-                                  const Searched& searched, std::size_t trials, const Base& base);
+                                  const Searched& searched, double budget, const Base& base);
+  std::vector<std::uint8_t> closed_to(const SegmentLimits& limits, std::span<const UserId> users,
+                                      const BlendPoint& general) const;
+  // Fails with `invalid_argument` if the segment's models are larger than its limit.
+  Status check_bytes(const SegmentFit& segment, const SegmentLimits& limits,
+                     std::span<const std::uint8_t> closed, const BlendPoint& general);
   double importance_of(const std::string& segment) const;
-  Result<ScorePool> fine_tuned_pool(std::span<const UserId> users, const Cases& cases,
-                                    const BlendPoint& general, double strength);
+  // The adaptations with models of their own that a segment may have.
+  std::vector<OwnModels> own_models(std::span<const UserId> users, const Cases& cases,
+                                    const BlendPoint& general, const SegmentLimits& limits,
+                                    std::span<const std::uint8_t> closed);
+  Result<ScorePool> own_pool(const SegmentFit& segment, const Cases& cases,
+                             const BlendPoint& general);
   std::vector<Term> terms_of(const BlendPoint& point) const;
   SegmentRecipe recipe_of(const std::string& name, const SegmentTuning& tuning,
                           const BlendPoint& general) const;

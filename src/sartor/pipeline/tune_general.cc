@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "sartor/base/checksum.h"
 #include "sartor/base/fields_json.h"
@@ -16,6 +17,7 @@ constexpr std::size_t kLeastTreeCases = 100;  // with a hit on their list
 // Parts of the re-ranker in a mixture with the blend.
 constexpr double kRerankShares[] = {0.25, 0.5, 0.75, 1.0};
 constexpr std::size_t kRefinedRounds = 3;  // of all slots
+constexpr std::size_t kRungFactor = 3;     // of successive halving over components
 
 void add_cases(const ScorePool& pool, std::vector<PoolCase>& cases) {
   for (std::size_t c = 0; c < pool.cases(); ++c) cases.push_back({&pool, c});
@@ -48,6 +50,7 @@ std::string mixture_name(double rerank_share) {
 }
 
 std::size_t trials_of_general(const Config& config) {
+  if (config.tuning.minutes > 0) return kAnyTrials;
   return static_cast<std::size_t>(std::max(1, config.tuning.trials / 2));
 }
 
@@ -77,6 +80,10 @@ Result<std::vector<ScorePool>> Tuner::earlier_pools(GeneralTuning& tuning) {
         rerank = false;
       } else {
         plan = rerank_plan(project_, config_, terms_of(best), {});
+        SARTOR_ASSIGN(const bool more, search_components(view, fitter, best, tuning));
+        if (more) {
+          SARTOR_ASSIGN(pool, scored(view, fitter, cases, name));
+        }
       }
     }
     pools.push_back(std::move(pool));
@@ -89,6 +96,84 @@ Result<std::vector<ScorePool>> Tuner::earlier_pools(GeneralTuning& tuning) {
   std::reverse(tuning.rows.begin(), tuning.rows.end());
   if (rerank) tuning.shortlist = std::move(plan.terms);
   return pools;
+}
+
+namespace {
+
+// A window as the rungs of a search see it: a part of its cases, and of the users to learn from.
+struct SearchedPart {
+  Cases cases;
+  InteractionLog log;
+  History history;  // of `log`
+  std::optional<VariantFitter> fitter;
+};
+
+std::vector<UserId> every_nth_user(const History& history, std::size_t n) {
+  std::vector<UserId> users;
+  for (std::uint32_t u = 0; u < history.users(); u += static_cast<std::uint32_t>(n))
+    users.push_back(UserId{u});
+  return users;
+}
+
+}  // namespace
+
+Result<bool> Tuner::search_components(const OriginView& view, VariantFitter& fitter,
+                                      const BlendPoint& best, GeneralTuning& tuning) {
+  if (config_.tuning.component_trials == 0) return false;
+  std::vector<VariantSpec> present;
+  for (const Term& term : terms_of(best)) present.push_back(term.variant);
+  const auto space = ComponentSpace::make(present);
+  if (!space) return false;  // no component has anything to search
+  SearchedPart part{
+      .cases = thinned(view.cases, std::max<std::size_t>(view.cases.size() / kRungFactor, 1)),
+      .log = log_of(view.history, every_nth_user(view.history, kRungFactor))};
+  part.history = History(part.log, view.history.as_of());
+  part.fitter.emplace(part.history, &project_.data().item_attributes, config_.models);
+  std::vector<Slot> slots;
+  for (std::size_t s = 0; s < present.size(); ++s) slots.push_back({present[s].slot, {s}});
+  const float largest = *std::max_element(best.weight.begin(), best.weight.end());
+
+  const auto judge = [&](std::size_t slot, const VariantSpec& variant, int rung) -> Result<double> {
+    const Resources quiet = resources_.quietly();
+    std::vector<ModelPtr> models;
+    for (std::size_t s = 0; s < present.size(); ++s) {
+      VariantFitter& of = s == slot && rung == 0 ? *part.fitter : fitter;
+      SARTOR_ASSIGN(models.emplace_back(), of.fit(s == slot ? variant : present[s], quiet));
+    }
+    part.fitter->forget(variant);
+    if (variant != present[slot]) fitter.forget(variant);
+    std::vector<const Model*> pointers;
+    for (const ModelPtr& model : models) pointers.push_back(model.get());
+    SARTOR_ASSIGN(const ScorePool pool,
+                  ScorePool::make(rung == 0 ? part.cases : view.cases, view.history, pointers,
+                                  static_cast<std::size_t>(config_.tuning.candidates),
+                                  config_.signal.repeat, quiet));
+    BlendPoint point{.choice = std::vector<std::size_t>(present.size(), 0), .weight = best.weight};
+    if (point.weight[slot] == 0) point.weight[slot] = largest / 8;
+    std::vector<PoolCase> cases;
+    add_cases(pool, cases);
+    return mean(blend_values(cases, slots, point, metric_, resources_));
+  };
+  const StudyKey study{.adaptation = "components", .plan = plan_name_};
+  const ComponentSearchOptions options{
+      .trials = static_cast<std::size_t>(config_.tuning.component_trials),
+      .factor = kRungFactor,
+      .sampler = config_.tuning.sampler,
+      .seed = hash64("components", config_.tuning.seed),
+      .log = log_,
+      .study = study};
+  resources_.begin_step("searching the components' hyper-parameters", options.trials);
+  SARTOR_ASSIGN(tuning.components, sartor::search_components(*space, options, judge, resources_));
+  tuning.component_ranges = space->ranges();
+  const std::vector<VariantSpec> better = better_components(tuning.components);
+  for (const VariantSpec& variant : better) {
+    for (Slot& slot : plan_.slots) {
+      if (slot.name != variant.slot) continue;
+      slot.variants.push_back(plan_.variants.size());
+      plan_.variants.push_back(variant);
+    }
+  }
+  return !better.empty();
 }
 
 Result<BlendPoint> Tuner::screen(ScorePool& pool) {
@@ -177,17 +262,19 @@ Status Tuner::judge_candidates(std::span<const PoolCase> cases, const CrossFit& 
   return {};
 }
 
-BlendSearchOptions Tuner::refining(std::size_t slots, const std::string& study) const {
+BlendSearchOptions Tuner::refining(std::size_t slots, const std::string& study, double part) const {
   const std::size_t trials = config_.tuning.sampler == "coordinate"
                                  ? kRefinedRounds * slots
-                                 : static_cast<std::size_t>(std::max(1, config_.tuning.trials / 4));
-  return search_options(trials, 2, {.adaptation = study});
+                                 : std::max<std::size_t>(trials_of_general(config_) / 2, 1);
+  BlendSearchOptions search = search_options(trials, 2, {.adaptation = study});
+  search.seconds = general_seconds(part);
+  return search;
 }
 
 Status Tuner::refine_blend(std::span<const PoolCase> cases, GeneralTuning& tuning) {
   const auto& fold = searched_.fold;
   const std::span<const Slot> slots = std::span(plan_.slots).first(tuning.blend[0].weight.size());
-  const BlendSearchOptions search = refining(slots.size(), "refined_blend");
+  const BlendSearchOptions search = refining(slots.size(), "refined_blend", 1);
   resources_.begin_step("refining the linear blend's weights", (kFolds + 1) * search.trials);
   const FoldPoints starts = tuning.blend;
   SARTOR_ASSIGN(const CrossFit own, cross_fit(cases, fold, slots, starts, search, resources_));
@@ -205,7 +292,8 @@ Status Tuner::refine_blend(std::span<const PoolCase> cases, GeneralTuning& tunin
 
 Status Tuner::refine(std::span<const PoolCase> cases, GeneralTuning& tuning) {
   const auto& fold = searched_.fold;
-  const BlendSearchOptions search = refining(plan_.slots.size(), "refined");
+  const BlendSearchOptions search =
+      refining(plan_.slots.size(), "refined", tuning.has_rerank() ? 0.5 : 1);
   resources_.begin_step("refining the general model's weights", (kFolds + 1) * search.trials);
   const FoldPoints starts = tuning.points;
   const std::string name =
@@ -248,8 +336,9 @@ Result<GeneralTuning> Tuner::general() {
 }
 
 Result<BlendPoint> Tuner::fit_earlier(std::span<const PoolCase> cases, GeneralTuning& tuning) {
-  const BlendSearchOptions search =
+  BlendSearchOptions search =
       search_options(trials_of_general(config_), 4, {.adaptation = "earlier"});
+  search.seconds = general_seconds(1.0 / 3);
   resources_.begin_step("fitting a blend to earlier windows", search.trials);
   SARTOR_ASSIGN(BlendSearchResult found,
                 search_blend(cases, plan_.slots, first_point(cases, plan_.slots, metric_), search,
@@ -262,7 +351,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   GeneralTuning tuning;
   // Whatever is left out changes the plan: trials of one plan are none of another.
   plan_name_ = Fingerprint().add(json_text(config_json(plan_))).text();
-  const BlendSearchOptions search =
+  BlendSearchOptions search =
       search_options(trials_of_general(config_), 4, {.adaptation = "general"});
 
   // What is fitted before validate: where the search starts, and the re-ranker.
@@ -291,6 +380,7 @@ Result<GeneralTuning> Tuner::general_of_plan() {
   if (always.empty()) {
     SARTOR_ASSIGN(starts, first_points(cases, searched_.fold, slots, metric_, resources_));
   }
+  search.seconds = general_seconds(1.0 / 2);
   resources_.begin_step("tuning the general blend", (kFolds + 1) * search.trials);
   SARTOR_ASSIGN(CrossFit blend,
                 cross_fit(cases, searched_.fold, slots, starts, search, resources_, always));

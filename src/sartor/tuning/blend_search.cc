@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cmath>
 #include <optional>
 
@@ -65,6 +66,7 @@ class CoordinateAscent {
       : cases_(cases), slots_(slots), options_(options), resources_(resources) {}
 
   Result<BlendSearchResult> run(const BlendPoint& start) {
+    const SearchEnd end(options_);
     BlendSearchResult result;
     if (options_.log != nullptr) result.trials = options_.log->of(options_.study);
     if (result.trials.empty() || result.trials.front().point != start) {
@@ -74,8 +76,7 @@ class CoordinateAscent {
     }
     std::size_t quiet = quiet_at_the_end(result.trials);  // slots in a row without anything better
     for (std::size_t s = (result.trials.size() - 1) % slots_.size();
-         quiet < slots_.size() && result.trials.size() < options_.trials;
-         s = (s + 1) % slots_.size()) {
+         quiet < slots_.size() && !end.after(result.trials.size()); s = (s + 1) % slots_.size()) {
       const BlendTrial present = result.trials.back();
       SARTOR_ASSIGN(const std::optional<BlendTrial> better, search_line(present.point, s));
       resources_.advance();
@@ -181,6 +182,16 @@ class CoordinateAscent {
 };
 
 }  // namespace
+
+SearchEnd::SearchEnd(const BlendSearchOptions& options) : trials_(options.trials) {
+  if (options.seconds <= 0) return;
+  const std::chrono::duration<double> time(options.seconds);
+  deadline_ = Deadline::after(std::chrono::duration_cast<std::chrono::microseconds>(time));
+}
+
+bool SearchEnd::after(std::size_t trials) const {
+  return trials >= trials_ || (trials >= kLeastTrials && deadline_ && deadline_->passed());
+}
 
 std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<const Slot> slots,
                                  const BlendPoint& point, const Metric& metric,

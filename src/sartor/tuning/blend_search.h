@@ -8,11 +8,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "sartor/base/deadline.h"
 #include "sartor/base/fields.h"
 #include "sartor/tuning/score_pool.h"
 #include "sartor/tuning/trial_log.h"
@@ -40,11 +42,15 @@ struct PoolCase {
   std::size_t c;
 };
 
+inline constexpr std::size_t kLeastTrials = 12;
+inline constexpr std::size_t kAnyTrials = 1'000'000;  // where the clock says how many
+
 struct BlendSearchOptions {
   Metric metric;
-  std::size_t trials = 200;     // lines to search at most; the start is the first
-  double reach = 4;             // a step multiplies a weight by 1/reach to reach, or drops the slot
-  bool change_variants = true;  // false: only weights move (a refit of a frozen recipe)
+  std::size_t trials = 200;  // lines to search at most; the start is the first
+  double seconds = 0;  // of the clock after which no trial begins, but kLeastTrials are; 0: none
+  double reach = 4;    // a step multiplies a weight by 1/reach to reach, or drops the slot
+  bool change_variants = true;       // false: only weights move (a refit of a frozen recipe)
   std::vector<std::uint8_t> closed;  // per slot: 1 keeps it at no weight, as it starts; empty: none
 
   std::string sampler = "coordinate";  // or one of sampler.h's (sampled_blend.h)
@@ -52,6 +58,17 @@ struct BlendSearchOptions {
   std::vector<BlendPoint> first;       // what a sampler tries behind the start
   TrialLog* log = nullptr;             // keeps the trials, and knows those of before
   StudyKey study;                      // there
+};
+
+// Says when a search that begins now is over.
+class SearchEnd {
+ public:
+  explicit SearchEnd(const BlendSearchOptions& options);
+  bool after(std::size_t trials) const;
+
+ private:
+  std::size_t trials_;
+  std::optional<Deadline> deadline_;
 };
 
 struct BlendSearchResult {
@@ -73,8 +90,9 @@ std::vector<double> blend_values(std::span<const PoolCase> cases, std::span<cons
                                  const BlendPoint& point, const Metric& metric,
                                  const Resources& resources = {});
 
-// From `start`, until no slot's line has anything better or the trials are used up. The result
-// depends on the arguments alone, not on the threads, nor on what the log knows already. `cases`
+// From `start`, until no slot's line has anything better or the trials are used up. The trials
+// depend on the arguments alone, not on the threads, nor on what the log knows already; with
+// `seconds` the clock says how many of them are made. `cases`
 // must not be empty. Fails only if cancelled, or if the log cannot be written.
 Result<BlendSearchResult> search_blend(std::span<const PoolCase> cases, std::span<const Slot> slots,
                                        const BlendPoint& start, const BlendSearchOptions& options,

@@ -1,6 +1,7 @@
 // [tuning] and [models]: what may be tried, and how much of it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <tuple>
@@ -14,17 +15,27 @@ namespace sartor {
 // What a segment may become; `general` always may.
 struct SegmentLimits {
   std::vector<std::string> families;
-  std::vector<std::string> adaptations = {"blended", "fine_tuned"};
+  std::vector<std::string> adaptations = {"blended", "fine_tuned", "separate"};
+  std::int64_t rows = 0;
+  double milliseconds = 0;
+  double megabytes = 0;
 
   static constexpr auto fields() {
     return std::make_tuple(
         Field{"families", &SegmentLimits::families, "of its components; all if empty"},
-        Field{"adaptations", &SegmentLimits::adaptations, "of blended and fine_tuned"});
+        Field{"adaptations", &SegmentLimits::adaptations, "of blended, fine_tuned and separate"},
+        Field{"rows", &SegmentLimits::rows, 0, 1e12, Scale::fixed,
+              "interactions that models of its own are fitted on at most; 0: all"},
+        Field{"milliseconds", &SegmentLimits::milliseconds, 0, 1e6, Scale::fixed,
+              "that its list may cost, as counted (docs/tuning.md); 0: any"},
+        Field{"megabytes", &SegmentLimits::megabytes, 0, 1e6, Scale::fixed,
+              "that models of its own may add to the bundle; 0: any"});
   }
 };
 
 struct TuningConfig {
   int trials = 200;
+  double minutes = 0;
   std::string sampler = "coordinate";
   std::map<std::string, double> importance;
   std::map<std::string, SegmentLimits> limits;
@@ -32,6 +43,7 @@ struct TuningConfig {
   std::vector<double> strengths = {1.0, 4.0};
   int candidates = 100;
   int keep_variants = 2;
+  int component_trials = 0;
   int max_cases = 20000;
   bool seasons = true;
   std::uint64_t seed = 1;
@@ -42,6 +54,10 @@ struct TuningConfig {
             "trials", &TuningConfig::trials, 1, 1e6, Scale::fixed,
             "per run: half to general, half shared over the segments by size x importance; a trial "
             "of coordinate is all variants and weights of one component, of a sampler one blend"},
+        Field{
+            "minutes", &TuningConfig::minutes, 0, 1e5, Scale::fixed,
+            "of the clock instead of trials, shared likewise; 0: by trials. What is found depends "
+            "on the machine"},
         Field{"sampler", &TuningConfig::sampler,
               "coordinate: one component after the other, on the metric itself; auto, gp, tpe, "
               "quasi_random, random, grid: whole blends (docs/tuning.md)"},
@@ -49,16 +65,22 @@ struct TuningConfig {
               "segment = factor of its share of the trials; 1 if not named"},
         Field{"limits", &TuningConfig::limits,
               "segment = { families = [\"popularity\", …], adaptations = [\"blended\", "
-              "\"fine_tuned\"] } that it may have; [tuning.limits.SEGMENT]"},
+              "\"fine_tuned\", \"separate\"], rows = …, milliseconds = …, megabytes = … } that it "
+              "may "
+              "have; [tuning.limits.SEGMENT]"},
         Field{"shrink", &TuningConfig::shrink,
               "`blended`: how far a segment's weights may leave general's, 0 to 1; each is tried"},
         Field{"strengths", &TuningConfig::strengths,
-              "`fine_tuned`: how much a segment's users count more in the Gram matrix; each is "
+              "`fine_tuned`: how much a segment's users count more than everybody does; each is "
               "tried"},
         Field{"candidates", &TuningConfig::candidates, 20, 10000, Scale::fixed,
               "items of each component that a search looks at"},
         Field{"keep_variants", &TuningConfig::keep_variants, 1, 1000, Scale::fixed,
               "of each component, after the last window before validate was looked at with all"},
+        Field{"component_trials", &TuningConfig::component_trials, 0, 1e5, Scale::fixed,
+              "of the hyper-parameters of general's components, on the last window before "
+              "validate; 0: "
+              "those of [models] alone"},
         Field{"max_cases", &TuningConfig::max_cases, 100, 1e9, Scale::fixed,
               "cases of a window that a search looks at, evenly spread where there are more; of a "
               "small segment up to 2000. Verdicts are over all cases"},

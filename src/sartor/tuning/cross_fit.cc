@@ -50,18 +50,29 @@ Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std:
                            const BlendSearchOptions& options, const Resources& resources,
                            std::span<const PoolCase> always, std::span<const FoldPoints> first) {
   CrossFit result{.points = starts, .best = std::vector<FoldPoints>(kBest, starts)};
-  SARTOR_TRY(parallel_for(resources, kFolds + 1, 1, [&](std::size_t f, std::size_t) -> Status {
+  BlendSearchOptions planned = options;
+  const auto fit = [&](std::size_t f) -> Status {
     auto kept = outside_fold(cases, fold, f);
     kept.insert(kept.end(), always.begin(), always.end());
     if (kept.empty()) return {};
     SARTOR_ASSIGN(BlendSearchResult found,
-                  search_blend(kept, slots, starts[f], options_of(options, f, first), resources));
+                  search_blend(kept, slots, starts[f], options_of(planned, f, first), resources));
     result.points[f] = std::move(found.point);
     for (FoldPoints& points : result.best) points[f] = result.points[f];
     add_best(found.trials, f, result.best);
     if (f == kFolds) result.trials = std::move(found.trials);
     return {};
-  }));
+  };
+  std::size_t fits = kFolds + 1;
+  if (options.seconds > 0) {
+    planned.seconds = options.seconds / static_cast<double>(fits);
+    SARTOR_TRY(fit(kFolds));
+    planned.seconds = 0;
+    planned.trials = result.trials.size();
+    --fits;
+  }
+  const auto fit_block = [&](std::size_t f, std::size_t) { return fit(f); };
+  SARTOR_TRY(parallel_for(resources, fits, 1, fit_block));
   result.values = held_out_values(cases, fold, slots, result.points, options.metric);
   return result;
 }

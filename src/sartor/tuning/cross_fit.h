@@ -28,7 +28,8 @@ struct CrossFit {
 // Searches kFolds + 1 times, each from its own start; the searches run side by side. `fold[i]` is
 // the fold of cases[i]; a fold that would leave no case to fit on keeps its start. `always` are
 // cases of earlier windows, which every fit sees: they are the past of all users. A sampler begins
-// each fit with that fold's `first`. Fails as search_blend.
+// each fit with that fold's `first`. With options.seconds the fit on everything comes first and
+// takes its part of them; the others then make as many trials. Fails as search_blend.
 Result<CrossFit> cross_fit(std::span<const PoolCase> cases, std::span<const std::uint8_t> fold,
                            std::span<const Slot> slots, const FoldPoints& starts,
                            const BlendSearchOptions& options, const Resources& resources,

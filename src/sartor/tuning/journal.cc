@@ -15,9 +15,17 @@ constexpr int kSetStudyAttribute = 2;
 constexpr int kCreateTrial = 4;
 constexpr int kMaximise = 2;
 constexpr int kComplete = 1;
+constexpr int kFail = 3;
 constexpr const char* kWorker = "sartor";
 
 void add_line(const Json& line, std::string& journal) { journal += json_text(line) + "\n"; }
+
+Json study_line(const std::string& name) {
+  return {{"op_code", kCreateStudy},
+          {"worker_id", kWorker},
+          {"study_name", name},
+          {"directions", {kMaximise}}};
+}
 
 Json categorical(const VariantPlan& plan, const Slot& slot) {
   Json labels = Json::array();
@@ -54,6 +62,60 @@ Json trial_attributes(const TrialStudy& study, const TrialSeries& series, const 
   return attributes;
 }
 
+std::string trial_time(std::size_t number) {
+  std::string time = format_time(static_cast<Time>(number) * 1'000'000);
+  return time.replace(time.size() - 1, 1, "+00:00");  // Python before 3.11 does not know "Z"
+}
+
+Json distribution(const ComponentRange& range) {
+  return {{"name", range.whole ? "IntDistribution" : "FloatDistribution"},
+          {"attributes",
+           {{"step", range.whole ? Json(1) : Json(nullptr)},
+            {"low", range.whole ? Json(static_cast<std::int64_t>(range.low)) : Json(range.low)},
+            {"high", range.whole ? Json(static_cast<std::int64_t>(range.high)) : Json(range.high)},
+            {"log", range.log}}}};
+}
+
+// The slots that are searched, in the order of the ranges.
+Json component_names(const ComponentStudy& study) {
+  Json names = Json::array();
+  for (const ComponentRange& range : study.ranges) {
+    if (names.empty() || names.back() != range.slot) names.push_back(range.slot);
+  }
+  return names;
+}
+
+Json component_line(std::size_t id, std::size_t number, const ComponentTrial& trial,
+                    const ComponentStudy& study) {
+  const Json names = component_names(study);
+  const Json of_names = {{"name", "CategoricalDistribution"}, {"attributes", {{"choices", names}}}};
+  Json distributions = {{"component", json_text(of_names)}};
+  Json params = {
+      {"component", std::find(names.begin(), names.end(), trial.variant.slot) - names.begin()}};
+  for (const ComponentRange& range : study.ranges) {
+    const auto value = trial.variant.parameters.find(range.key);
+    if (range.slot != trial.variant.slot || value == trial.variant.parameters.end()) continue;
+    const std::string name = range.slot + "." + range.key;
+    distributions[name] = json_text(distribution(range));
+    params[name] = value->second;
+  }
+  const std::string time = trial_time(number);
+  return {{"op_code", kCreateTrial},
+          {"worker_id", kWorker},
+          {"study_id", id},
+          {"datetime_start", time},
+          {"datetime_complete", time},
+          {"state", trial.failed ? kFail : kComplete},
+          {"value", trial.failed ? Json(nullptr) : Json(trial.value)},
+          {"values", nullptr},
+          {"distributions", distributions},
+          {"params", params},
+          {"user_attrs",
+           {{"adaptation", "components"}, {"family", trial.variant.family}, {"rung", trial.rung}}},
+          {"system_attrs", Json::object()},
+          {"intermediate_values", Json::object()}};
+}
+
 Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series,
                 const BlendTrial& trial, const VariantPlan& plan) {
   Json distributions = Json::object();
@@ -70,8 +132,7 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
     distributions[slot.name + ".weight"] = json_text(share());
     params[slot.name + ".weight"] = trial.point.weight[s];
   }
-  std::string time = format_time(static_cast<Time>(number) * 1'000'000);
-  time.replace(time.size() - 1, 1, "+00:00");  // Python before 3.11 does not know "Z"
+  const std::string time = trial_time(number);
   return {{"op_code", kCreateTrial}, {"worker_id", kWorker},      {"study_id", study},
           {"datetime_start", time},  {"datetime_complete", time}, {"state", kComplete},
           {"value", trial.value},    {"values", nullptr},         {"distributions", distributions},
@@ -80,15 +141,12 @@ Json trial_line(std::size_t study, std::size_t number, const TrialSeries& series
 
 }  // namespace
 
-std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan) {
+std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan,
+                           const ComponentStudy& components) {
   std::string journal;
   for (std::size_t id = 0; id < studies.size(); ++id) {
     const TrialStudy& study = studies[id];
-    add_line({{"op_code", kCreateStudy},
-              {"worker_id", kWorker},
-              {"study_name", study.name},
-              {"directions", {kMaximise}}},
-             journal);
+    add_line(study_line(study.name), journal);
     const Json names = segment_names(study);
     for (const auto& [key, value] : names.items()) {  // one a line
       add_line({{"op_code", kSetStudyAttribute},
@@ -108,6 +166,10 @@ std::string optuna_journal(const std::vector<TrialStudy>& studies, const Variant
       }
     }
   }
+  if (components.trials.empty()) return journal;
+  add_line(study_line(components.name), journal);
+  for (std::size_t t = 0; t < components.trials.size(); ++t)
+    add_line(component_line(studies.size(), t, components.trials[t], components), journal);
   return journal;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sartor/tuning/component_search.h"
 #include "sartor/tuning/tailor.h"
 #include "sartor/tuning/variants.h"
 
@@ -19,11 +20,20 @@ struct TrialStudy {
   std::vector<TrialSeries> series;
 };
 
+// What was tried of components' hyper-parameters, with their ranges.
+struct ComponentStudy {
+  std::string name;
+  std::vector<ComponentTrial> trials;
+  std::vector<ComponentRange> ranges;
+};
+
 // Parameters are `<slot>` (the chosen variant's label, where there is a choice) and
 // `<slot>.weight`. A trial's user attributes are its `adaptation` (and `strength`), its `family`
 // ("blend", or that of its only component), and the segment's names; a study's are those names.
 // Equal trials give equal bytes: a trial's time is its number in seconds since 1970, for a journal
 // holds no clock.
-std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan);
+// A component's trial has `component` and `<slot>.<parameter>` for parameters, and its `rung`.
+std::string optuna_journal(const std::vector<TrialStudy>& studies, const VariantPlan& plan,
+                           const ComponentStudy& components = {});
 
 }  // namespace sartor

@@ -103,8 +103,8 @@ Result<BlendSearchResult> sample_blends(std::span<const PoolCase> cases,
       options.log != nullptr ? options.log->of(options.study) : std::vector<BlendTrial>();
   BlendSearchResult result;
   std::vector<Trial> history;
-  const std::size_t trials = std::max<std::size_t>(options.trials, 1);
-  for (std::size_t t = 0; t < trials; ++t) {
+  const SearchEnd end(options);
+  for (std::size_t t = 0; t == 0 || !end.after(t); ++t) {
     if (resources.is_cancelled()) return Error{ErrorCode::cancelled, "cancelled"};
     // What is given need not lie in the space; the sampler learns of it at its nearest point.
     const Point point = t < given.size() ? blends.point_of(given[t]) : sampler->suggest(history);

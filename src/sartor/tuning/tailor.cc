@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "sartor/stats/paired.h"
 
@@ -57,12 +59,34 @@ void judge(SegmentTuning& tuning, Candidate candidate, std::vector<double> value
   tuning.tried.push_back(std::move(tried));
 }
 
-Status try_blended(const TailorInput& input, const TuningConfig& config, const Resources& resources,
-                   SegmentTuning& tuning) {
+// What the next of the searches gets of the time that is left.
+class TimeShares {
+ public:
+  TimeShares(double seconds, std::size_t searches)
+      : seconds_(seconds), left_(searches), start_(std::chrono::steady_clock::now()) {}
+
+  // 0: by trials. For models that may turn out not to be searched for, too: what they leave is
+  // shared by those behind them.
+  double next() {
+    if (seconds_ <= 0) return 0;
+    const auto gone = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_);
+    const double left = std::max(seconds_ - gone.count(), 1e-3);
+    return left / static_cast<double>(std::max<std::size_t>(left_--, 1));
+  }
+
+ private:
+  double seconds_;
+  std::size_t left_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+Status try_blended(const TailorInput& input, const TuningConfig& config, double seconds,
+                   const Resources& resources, SegmentTuning& tuning) {
   const auto cases = pool_cases(*input.pool, input.cases);
   const FoldPoints general = open_part(*input.general, input.search.closed);
   BlendSearchOptions search = input.search;
   search.study.adaptation = "blended";
+  search.seconds = seconds;
   SARTOR_ASSIGN(const CrossFit own,
                 cross_fit(cases, input.fold, input.slots, general, search, resources, {},
                           open_parts(input.first, search.closed)));
@@ -75,12 +99,14 @@ Status try_blended(const TailorInput& input, const TuningConfig& config, const R
   return {};
 }
 
-Status try_fine_tuned(const TailorInput& input, double strength, const Resources& resources,
-                      SegmentTuning& tuning) {
-  const Result<ScorePool> pool = input.fine_tuned(strength);
+// Models of the segment's own: with general's weights first. Where those are proved worse than
+// general, weights of their own are not searched for.
+Status try_own(const TailorInput& input, const OwnModels& own, double seconds,
+               const Resources& resources, SegmentTuning& tuning) {
+  const Candidate plain{.adaptation = own.adaptation, .strength = own.strength};
+  const Result<ScorePool> pool = own.pool();
   if (!pool && pool.error().code == ErrorCode::invalid_argument) {
-    tuning.left_out.push_back({Candidate{.adaptation = "fine_tuned", .strength = strength}.label(),
-                               pool.error().message});
+    tuning.left_out.push_back({plain.label(), pool.error().message});
     return {};
   }
   if (!pool) return pool.error();
@@ -89,37 +115,56 @@ Status try_fine_tuned(const TailorInput& input, double strength, const Resources
   const auto slots = single_slots(input.slots);
   const FoldPoints general = without_choice(open_part(*input.general, input.search.closed));
   const Metric& metric = input.search.metric;
-  judge(tuning,
-        {.adaptation = "fine_tuned", .share = 0, .strength = strength, .own = general[kFolds]},
-        held_out_values(cases, input.fold, slots, general, metric));
+  const auto judge_at = [&](const FoldPoints& own_points, double share) {
+    Candidate candidate = plain;
+    candidate.share = share;
+    candidate.own = own_points[kFolds];
+    judge(tuning, std::move(candidate),
+          held_out_values(cases, input.fold, slots, shrink_to(own_points, general, share), metric));
+  };
+  judge_at(general, 0);
+  if (tuning.tried.back().high < 0) return {};
 
   BlendSearchOptions search = input.search;
   search.change_variants = false;
-  search.study.adaptation = "fine_tuned";
-  search.study.strength = strength;
-  search.seed += static_cast<std::uint64_t>(strength * 1000);
-  SARTOR_ASSIGN(const CrossFit own,
+  search.study.adaptation = own.adaptation;
+  search.study.strength = own.strength;
+  search.seconds = seconds;
+  search.seed += static_cast<std::uint64_t>(own.strength * 1000);
+  SARTOR_ASSIGN(const CrossFit found,
                 cross_fit(cases, input.fold, slots, general, search, resources));
-  tuning.searches.push_back({"fine_tuned", strength, own.trials});
-  constexpr double kShare = 0.5;
-  judge(tuning,
-        {.adaptation = "fine_tuned",
-         .share = kShare,
-         .strength = strength,
-         .own = own.points[kFolds]},
-        held_out_values(cases, input.fold, slots, shrink_to(own.points, general, kShare), metric));
+  tuning.searches.push_back({own.adaptation, own.strength, found.trials});
+  for (const double share : own.shares) judge_at(found.points, share);
+  return {};
+}
+
+Status try_all_own(const TailorInput& input, TimeShares& time, const Resources& resources,
+                   SegmentTuning& tuning) {
+  std::optional<TriedCandidate> before;  // the last with general's weights
+  for (const OwnModels& own : input.own) {
+    const bool pays =
+        !before || (own.adaptation == "separate" ? before->gain >= 0 : before->high >= 0);
+    const double seconds = time.next();
+    if (!pays) continue;
+    const std::size_t at = tuning.tried.size();
+    SARTOR_TRY(try_own(input, own, seconds, resources, tuning));
+    if (tuning.tried.size() > at) before = tuning.tried[at];
+  }
   return {};
 }
 
 }  // namespace
 
 std::string Candidate::label() const {
-  if (adaptation == "blended") return fmt::format("blended, share {}", share);
-  if (adaptation == "fine_tuned") {
-    return share > 0 ? fmt::format("fine_tuned, strength {}, share {}", strength, share)
-                     : fmt::format("fine_tuned, strength {}", strength);
-  }
-  return adaptation;
+  std::string label = adaptation;
+  if (strength > 0) label += fmt::format(", strength {}", strength);
+  if (share > 0 || adaptation == "blended") label += fmt::format(", share {}", share);
+  return label;
+}
+
+SegmentLimits limits_of(const TuningConfig& config, const std::string& segment) {
+  const auto found = config.limits.find(segment);
+  return found == config.limits.end() ? SegmentLimits{} : found->second;
 }
 
 std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
@@ -136,21 +181,18 @@ std::vector<std::uint8_t> closed_slots(std::span<const std::string> families,
 
 Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& config,
                              const Resources& resources) {
-  SegmentTuning tuning{.cases = input.cases.size()};
+  SegmentTuning tuning{.cases = input.cases.size(), .closed = input.search.closed};
   if (input.cases.empty()) return tuning;
   tuning.general = held_out_values(pool_cases(*input.pool, input.cases), input.fold, input.slots,
                                    *input.general, input.search.metric);
   const auto& closed = input.search.closed;
   if (!closed.empty() && std::find(closed.begin(), closed.end(), 0) == closed.end()) {
-    tuning.left_out.push_back({"every candidate", "general has no component of its families"});
+    tuning.left_out.push_back({"every candidate", "its limits leave no component of general's"});
     return tuning;
   }
-  if (input.blended) SARTOR_TRY(try_blended(input, config, resources, tuning));
-  if (input.fine_tuned) {
-    for (const double strength : config.strengths) {
-      SARTOR_TRY(try_fine_tuned(input, strength, resources, tuning));
-    }
-  }
+  TimeShares time(input.seconds, input.own.size() + (input.blended ? 1 : 0));
+  if (input.blended) SARTOR_TRY(try_blended(input, config, time.next(), resources, tuning));
+  SARTOR_TRY(try_all_own(input, time, resources, tuning));
   for (std::size_t i = 0; i < tuning.tried.size(); ++i) {
     const double best =
         tuning.chosen < 0 ? 0 : tuning.tried[static_cast<std::size_t>(tuning.chosen)].gain;
@@ -159,18 +201,18 @@ Result<SegmentTuning> tailor(const TailorInput& input, const TuningConfig& confi
   return tuning;
 }
 
-std::vector<std::size_t> share_budget(std::size_t trials, std::span<const std::size_t> sizes,
-                                      std::span<const double> importance, std::size_t least) {
-  double total = 0;
+BudgetShares::BudgetShares(double budget, std::span<const std::size_t> sizes,
+                           std::span<const double> importance, double least)
+    : left_(budget), least_(least) {
   for (std::size_t i = 0; i < sizes.size(); ++i)
-    total += static_cast<double>(sizes[i]) * importance[i];
-  std::vector<std::size_t> shares;
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    const double part = static_cast<double>(sizes[i]) * importance[i];
-    const double share = total > 0 ? part / total * static_cast<double>(trials) : 0;
-    shares.push_back(part > 0 ? std::max(least, static_cast<std::size_t>(std::lround(share))) : 0);
-  }
-  return shares;
+    parts_.push_back(static_cast<double>(sizes[i]) * importance[i]);
+}
+
+double BudgetShares::next() {
+  double total = 0;
+  for (std::size_t i = at_; i < parts_.size(); ++i) total += parts_[i];
+  const double part = parts_[at_++];
+  return part > 0 ? std::max(least_, left_ * part / total) : 0;
 }
 
 }  // namespace sartor

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 
 #include "sartor/base/fields_json.h"
@@ -12,14 +13,16 @@
 namespace sartor {
 namespace {
 
-Json trial_log_line(const StudyKey& key, const BlendTrial& trial) {
-  return {{"study", config_json(key)}, {"trial", config_json(trial)}};
+Json trial_log_line(const StudyKey& key, const BlendTrial& trial, double seconds) {
+  return {{"study", config_json(key)}, {"trial", config_json(trial)}, {"seconds", seconds}};
 }
 
 // Whether `line` is one of ours.
-bool read_trial_line(std::string_view line, StudyKey& key, BlendTrial& trial) {
+bool read_trial_line(std::string_view line, StudyKey& key, BlendTrial& trial, double& seconds) {
   const Json json = parse_json(line);
   if (!json.is_object() || !json.contains("study") || !json.contains("trial")) return false;
+  if (!json.contains("seconds") || !json["seconds"].is_number()) return false;
+  seconds = json["seconds"].get<double>();
   return read_config(node_from_json(json["study"]), key, "study") &&
          read_config(node_from_json(json["trial"]), trial, "trial");
 }
@@ -38,6 +41,8 @@ struct TrialLog::State {
   int fd = -1;
   mutable std::mutex mutex;  // folds are searched side by side
   std::vector<Study> studies;
+  double before = 0;  // seconds until the last trial of an earlier run
+  std::chrono::steady_clock::time_point opened = std::chrono::steady_clock::now();
 };
 
 Result<std::unique_ptr<TrialLog>> TrialLog::open(const std::string& path) {
@@ -51,7 +56,9 @@ Result<std::unique_ptr<TrialLog>> TrialLog::open(const std::string& path) {
   for (std::size_t end; text && (end = text->find('\n', good)) != std::string::npos;) {
     StudyKey key;
     BlendTrial trial;
-    if (!read_trial_line(std::string_view(*text).substr(good, end - good), key, trial)) break;
+    if (!read_trial_line(std::string_view(*text).substr(good, end - good), key, trial,
+                         state.before))
+      break;
     add_to(state.studies, key, std::move(trial));
     good = end + 1;
   }
@@ -74,11 +81,16 @@ std::vector<BlendTrial> TrialLog::of(const StudyKey& key) const {
 }
 
 Status TrialLog::add(const StudyKey& key, const BlendTrial& trial) {
-  const std::string line = json_text(trial_log_line(key, trial)) + "\n";
+  const std::string line = json_text(trial_log_line(key, trial, seconds())) + "\n";
   const std::lock_guard lock(state_->mutex);
   SARTOR_TRY(write_all(state_->fd, line, state_->path));
   add_to(state_->studies, key, trial);
   return {};
+}
+
+double TrialLog::seconds() const {
+  const auto since = std::chrono::steady_clock::now() - state_->opened;
+  return state_->before + std::chrono::duration<double>(since).count();
 }
 
 std::vector<Study> TrialLog::studies() const {

@@ -82,6 +82,9 @@ class TrialLog {
   // Appends in one write; not synced: what a lost machine forgets is searched again.
   Status add(const StudyKey& key, const BlendTrial& trial);
   std::vector<Study> studies() const;  // by their first trials
+  // Since the searches began, without the time in which nobody searched: as of the last trial of
+  // before, and since open().
+  double seconds() const;
 
  private:
   TrialLog() = default;

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "sartor/base/random.h"
@@ -9,6 +11,7 @@
 #include "sartor/models/test_world.h"
 #include "sartor/tuning/cross_fit.h"
 #include "sartor/tuning/journal.h"
+#include "sartor/tuning/list_cost.h"
 #include "sartor/tuning/screen.h"
 #include "sartor/tuning/tailor.h"
 #include "sartor/tuning/test_blends.h"
@@ -204,11 +207,21 @@ TEST(ShrinkTo, GoesFromGeneralToOwn) {
   EXPECT_EQ(shrink_to(own, general, 0.5).choice[0], 1u);
 }
 
-TEST(ShareBudget, BySizeTimesImportance) {
+TEST(BudgetShares, BySizeTimesImportance) {
   const std::vector<std::size_t> sizes = {100, 300, 100, 0};
   const std::vector<double> importance = {3, 1, 0, 1};
-  EXPECT_THAT(share_budget(120, sizes, importance, 10), ElementsAre(60, 60, 0, 0));
-  EXPECT_THAT(share_budget(12, sizes, importance, 10), ElementsAre(10, 10, 0, 0));
+  const auto shares = [&](double budget, double spent_of_share) {
+    BudgetShares left(budget, sizes, importance, 10);
+    std::vector<double> all;
+    for (std::size_t s = 0; s < sizes.size(); ++s) {
+      all.push_back(left.next());
+      left.spent(all.back() * spent_of_share);
+    }
+    return all;
+  };
+  EXPECT_THAT(shares(120, 1), ElementsAre(60, 60, 0, 0));
+  EXPECT_THAT(shares(12, 1), ElementsAre(10, 10, 0, 0));
+  EXPECT_THAT(shares(120, 0.5), ElementsAre(60, 90, 0, 0));  // what is left is shared again
 }
 
 TEST(PlanVariants, OwnHistoryNeedsRepeatAndHalfLivesNeedTimes) {
@@ -261,6 +274,210 @@ TEST(VariantFitter, FitsEveryVariantOfThePlan) {
     ASSERT_TRUE(model) << spec.label() << ": " << model.error().message;
     EXPECT_EQ((*model)->family(), spec.family);
   }
+}
+
+std::vector<float> scores_by(const Model& model, const History& history, std::uint32_t user) {
+  std::vector<float> scores(history.items());
+  model.score({UserId{user}, history.as_of(), history.of(UserId{user})}, scores);
+  return scores;
+}
+
+// Every fourth user of 80, of one of the four tastes.
+struct OneTaste {
+  InteractionLog log = tastes(80, 40, 5);
+  History history{log, 90 * kDay};
+  std::vector<UserId> users;
+  ModelsConfig config{.families = {"popularity", "own_history", "item_knn", "ease", "als"}};
+  VariantPlan plan = plan_variants(config, true, true);
+
+  OneTaste() {
+    for (std::uint32_t u = 0; u < 76; u += 4) users.push_back(UserId{u});
+  }
+};
+
+TEST(VariantFitter, SeparateModelsAreThoseOfALogWithoutTheOthers) {
+  const OneTaste world;
+  InteractionLog alone = world.log;
+  std::fill(alone.begin.begin(), alone.begin.end(), 0);
+  alone.rows.clear();
+  for (std::uint32_t u = 0; u < 80; ++u) {
+    const auto rows = world.history.of(UserId{u});
+    if (u % 4 == 0 && u < 76) alone.rows.insert(alone.rows.end(), rows.begin(), rows.end());
+    alone.begin[u + 1] = alone.rows.size();
+  }
+  const History own(alone, 90 * kDay);
+  VariantFitter together(world.history, nullptr, world.config);
+  VariantFitter apart(own, nullptr, world.config);
+  const SegmentFit segment{.users = world.users, .adaptation = "separate"};
+  const double scale = static_cast<double>(world.history.size()) / static_cast<double>(own.size());
+  for (const VariantSpec& spec : world.plan.variants) {
+    EXPECT_EQ(segment.has_own(spec), spec.family != "own_history");
+    if (!segment.has_own(spec)) continue;
+    const ModelPtr got = together.fit_for(segment, spec, {}).value();
+    const auto scores = scores_by(*got, world.history, 8);
+    const auto expected = scores_by(**apart.fit(spec, {}), world.history, 8);
+    const double factor = spec.family == "popularity" ? scale : 1;  // what all users took, in all
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      EXPECT_NEAR(scores[i], factor * expected[i], 1e-4 * (1 + std::abs(scores[i])))
+          << spec.label() << " " << i;
+  }
+}
+
+TEST(VariantFitter, FineTunedModelsGoFromGeneralsToTheSegmentsOwn) {
+  const OneTaste world;
+  VariantFitter fitter(world.history, nullptr, world.config);
+  const auto distance = [&](const VariantSpec& spec, double strength) {
+    const SegmentFit pulled{world.users, "fine_tuned", strength};
+    const auto a = scores_by(**fitter.fit_for(pulled, spec, {}), world.history, 8);
+    const auto b = scores_by(**fitter.fit(spec, {}), world.history, 8);
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(a[i] - b[i]);
+    return sum;
+  };
+  for (const VariantSpec& spec : world.plan.variants) {
+    if (spec.family == "own_history") {
+      EXPECT_EQ(distance(spec, 4), 0);
+      continue;
+    }
+    EXPECT_GT(distance(spec, 1), 0) << spec.label();
+    EXPECT_GT(distance(spec, 4), distance(spec, 1)) << spec.label();
+  }
+  // Nobody to pull to, or nothing to pull with.
+  EXPECT_FALSE((SegmentFit{{}, "fine_tuned", 4}.has_own(world.plan.variants[0])));
+  EXPECT_FALSE((SegmentFit{world.users, "blended", 0}.has_own(world.plan.variants[0])));
+}
+
+TEST(RaisedWeights, CountAsMuchAsBeforeInAll) {
+  const OneTaste world;
+  const auto n = static_cast<double>(world.history.size());
+  const auto sum_of = [&](const std::vector<float>& weights, bool of_segment) {
+    double sum = 0;
+    for (std::uint32_t u = 0; u < 80; ++u) {
+      const bool own = u % 4 == 0 && u < 76;
+      if (own || !of_segment)
+        sum += weights[u] * static_cast<double>(world.history.of(UserId{u}).size());
+    }
+    return sum;
+  };
+  const double own = sum_of(std::vector<float>(80, 1.0f), true);
+  for (const double strength : {0.0, 1.0, 4.0, 1e9}) {
+    const auto weights = raised_weights(world.history, world.users, strength);
+    EXPECT_NEAR(sum_of(weights, false), n, 1e-3 * n);
+    EXPECT_NEAR(sum_of(weights, true), (own + strength * n) / (1 + strength), 1e-3 * n);
+  }
+  const auto alone =
+      raised_weights(world.history, world.users, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(alone[1], 0);
+  EXPECT_NEAR(sum_of(alone, true), n, 1e-3 * n);
+}
+
+TEST(WithinRows, TakesAsManyUsersAsFit) {
+  const OneTaste world;
+  const auto rows_of = [&](const std::vector<UserId>& users) {
+    std::size_t rows = 0;
+    for (const UserId user : users) rows += world.history.of(user).size();
+    return rows;
+  };
+  EXPECT_EQ(within_rows(world.history, world.users, 0), world.users);
+  EXPECT_EQ(within_rows(world.history, world.users, 1'000'000), world.users);
+  const auto some = within_rows(world.history, world.users, 60);
+  EXPECT_LE(rows_of(some), 60u);
+  EXPECT_GT(rows_of(some), 30u);
+  EXPECT_TRUE(std::is_sorted(some.begin(), some.end()));
+  EXPECT_TRUE(std::includes(world.users.begin(), world.users.end(), some.begin(), some.end()));
+  EXPECT_THAT(within_rows(world.history, world.users, 1), ElementsAre());
+}
+
+TEST(VariantFitter, TellsWhatOwnModelsTakeInABundle) {
+  const OneTaste world;
+  VariantFitter fitter(world.history, nullptr, world.config);
+  const SegmentFit segment{.users = world.users, .adaptation = "separate"};
+  std::vector<VariantSpec> ease;
+  for (const VariantSpec& spec : world.plan.variants) {
+    if (spec.family == "ease" && spec.parameters.at("regularization") == 300) ease.push_back(spec);
+  }
+  ASSERT_EQ(ease.size(), 2u);  // two half-lives share what is stored
+  const std::size_t bytes = fitter.own_bytes(segment, ease, {}).value();
+  EXPECT_EQ(bytes, fitter.own_bytes(segment, {ease.data(), 1}, {}).value());
+  std::vector<bool> taken(world.history.items());
+  for (const UserId user : world.users)
+    for (const Interaction& row : world.history.of(user)) taken[row.item.index()] = true;
+  const auto n = static_cast<std::size_t>(std::count(taken.begin(), taken.end(), true));
+  EXPECT_GT(bytes, n * n * sizeof(float));
+  EXPECT_LT(bytes, n * n * sizeof(float) + 4000);
+  const SegmentFit blended{.users = world.users, .adaptation = "blended"};
+  EXPECT_EQ(fitter.own_bytes(blended, ease, {}).value(), 0u);
+}
+
+TEST(ListCost, ClosesTheDearestUntilTheRestFits) {
+  const std::vector<VariantSpec> variants = {{.slot = "popularity", .family = "popularity"},
+                                             {.slot = "ease", .family = "ease"},
+                                             {.slot = "als", .family = "als"}};
+  const ListCost cost{.items = 4000, .history = 50};
+  const double popularity = cost.milliseconds(variants[0]);
+  const double ease = cost.milliseconds(variants[1]);
+  const double als = cost.milliseconds(variants[2]);
+  EXPECT_GT(als, ease);
+  EXPECT_GT(ease, popularity);
+  EXPECT_GT(popularity, 0);
+  const auto closed = [&](double most, std::vector<std::uint8_t> before = {}) {
+    close_dearest(variants, cost, most, before);
+    return before;
+  };
+  EXPECT_THAT(closed(popularity + ease + als), ElementsAre(0, 0, 0));
+  EXPECT_THAT(closed(popularity + ease), ElementsAre(0, 0, 1));
+  EXPECT_THAT(closed(popularity), ElementsAre(0, 1, 1));
+  EXPECT_THAT(closed(popularity + als, {0, 1, 0}), ElementsAre(0, 1, 0));
+  EXPECT_THAT(closed(popularity / 2), ElementsAre(1, 1, 1));
+  // A list is dearer to a user who took much, and out of more.
+  EXPECT_GT((ListCost{.items = 4000, .history = 500}.milliseconds(variants[1])), ease);
+  EXPECT_GT((ListCost{.items = 8000, .history = 50}.milliseconds(variants[0])), popularity);
+}
+
+TEST(CrossFit, ByTheClockMakesTheFirstTrialsOfTheSameSearch) {
+  const World world;
+  const ScorePool pool = world.pool(20);
+  const std::vector<Slot> slots = {{"good", {0}}, {"fair", {1}}, {"bad", {2}}};
+  const auto cases = all_cases(pool);
+  std::vector<std::uint8_t> fold;
+  for (std::size_t c = 0; c < cases.size(); ++c)
+    fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  FoldPoints starts;
+  starts.fill({.choice = {0, 0, 0}, .weight = {0.4f, 0.3f, 0.3f}});
+  for (const char* sampler : {"coordinate", "random", "tpe"}) {
+    BlendSearchOptions options{.metric = kNdcg, .trials = 400, .sampler = sampler};
+    const auto whole = cross_fit(cases, fold, slots, starts, options, {}).value();
+    options.trials = kAnyTrials;
+    options.seconds = 1e-6;  // gone before it began: the least number of trials
+    const auto cut = cross_fit(cases, fold, slots, starts, options, {}).value();
+    ASSERT_LE(cut.trials.size(), kLeastTrials) << sampler;
+    ASSERT_LE(cut.trials.size(), whole.trials.size());
+    for (std::size_t t = 0; t < cut.trials.size(); ++t) EXPECT_EQ(cut.trials[t], whole.trials[t]);
+    // Its number of trials repeats it, folds and all.
+    options.seconds = 0;
+    options.trials = cut.trials.size();
+    const auto again = cross_fit(cases, fold, slots, starts, options, {.threads = 2}).value();
+    EXPECT_EQ(again.values, cut.values);
+    EXPECT_EQ(again.points, cut.points);
+  }
+}
+
+TEST(VariantFitter, WhatASegmentCannotFitAloneIsGenerals) {
+  // Two users who took one item each, once: nobody came back.
+  InteractionLog log = tastes(40, 20, 3);
+  const auto first = static_cast<std::ptrdiff_t>(log.begin[1]);
+  log.rows.erase(log.rows.begin() + 1, log.rows.begin() + first);
+  for (std::size_t u = 1; u < log.begin.size(); ++u)
+    log.begin[u] -= static_cast<std::size_t>(first - 1);
+  const History history(log, 200 * kDay);
+  const std::vector<UserId> users = {UserId{0}};
+  VariantFitter fitter(history, nullptr, {});
+  const VariantSpec spec{.slot = "due_again", .family = "due_again"};
+  const auto alone = log_of(history, users);
+  EXPECT_EQ(alone.rows.size(), 1u);
+  ASSERT_TRUE(fitter.fit(spec, {}));
+  const auto own = fitter.fit_for({.users = users, .adaptation = "separate"}, spec, {});
+  ASSERT_TRUE(own) << own.error().message;
 }
 
 TEST(ScorePool, NamesTheVariantWhoseScoreIsNotFinite) {
@@ -328,15 +545,60 @@ TEST(Tailor, LeavesOutACandidateThatCannotBeFitted) {
   }
   input.general = &general;
   ErrorCode code = ErrorCode::invalid_argument;
-  input.fine_tuned = [&](double) -> Result<ScorePool> { return Error{code, "not finite"}; };
-  const auto tuning = tailor(input, {.strengths = {4}}, {});
+  input.own = {{"fine_tuned", 4, {0.5}, [&]() -> Result<ScorePool> {
+                  return Error{code, "not finite"};
+                }}};
+  const auto tuning = tailor(input, {}, {});
   ASSERT_TRUE(tuning) << tuning.error().message;
   ASSERT_EQ(tuning->left_out.size(), 1u);
   EXPECT_EQ(tuning->left_out[0].component, "fine_tuned, strength 4");
   EXPECT_EQ(tuning->left_out[0].reason, "not finite");
   EXPECT_EQ(tuning->tried.size(), TuningConfig{}.shrink.size());
   code = ErrorCode::io;
-  EXPECT_FALSE(tailor(input, {.strengths = {4}}, {}));
+  EXPECT_FALSE(tailor(input, {}, {}));
+}
+
+TEST(Tailor, GoesTheWayToItsOwnModelsAsFarAsItPays) {
+  const World world;
+  const ScorePool pool = world.pool(30);
+  const std::vector<Slot> slots = {{"fair", {1}}};
+  FoldPoints general;
+  general.fill({.choice = {0}, .weight = {1}});
+  TailorInput input{.pool = &pool, .slots = slots, .search = {.metric = kNdcg, .trials = 5}};
+  for (std::size_t c = 0; c < pool.cases(); ++c) {
+    input.cases.push_back(c);
+    input.fold.push_back(static_cast<std::uint8_t>(c % kFolds));
+  }
+  input.general = &general;
+  input.blended = false;
+  const auto of = [&](const char* adaptation, double strength, const Model& model) {
+    const auto made = [&world, &model]() -> Result<ScorePool> {
+      const std::vector<const Model*> models = {&model};
+      return ScorePool::make(world.cases, *world.history, models, 30, true, {});
+    };
+    return OwnModels{adaptation, strength, {1.0}, made};
+  };
+  const auto tried = [&](std::vector<OwnModels> own) {
+    input.own = std::move(own);
+    std::vector<std::string> labels;
+    const auto tuning = tailor(input, {}, {}).value();
+    for (const TriedCandidate& one : tuning.tried) labels.push_back(one.candidate.label());
+    labels.push_back(std::to_string(tuning.chosen));
+    return labels;
+  };
+  EXPECT_THAT(tried({of("fine_tuned", 1, world.good), of("separate", 0, world.good)}),
+              ElementsAre("fine_tuned, strength 1", "fine_tuned, strength 1, share 1", "separate",
+                          "separate, share 1", "0"));
+  // Proved worse: neither its weights are searched for, nor what comes behind it.
+  EXPECT_THAT(tried({of("fine_tuned", 1, world.bad), of("fine_tuned", 4, world.good),
+                     of("separate", 0, world.good)}),
+              ElementsAre("fine_tuned, strength 1", "-1"));
+  // Worse, but not proved so.
+  const HashModel as_fair(9, 0.3);
+  const auto others = tried(
+      {of("fine_tuned", 1, as_fair), of("fine_tuned", 4, as_fair), of("separate", 0, world.good)});
+  EXPECT_THAT(others, ::testing::Contains("fine_tuned, strength 4"));
+  EXPECT_THAT(others, ::testing::Not(::testing::Contains("separate")));
 }
 
 TEST(Tailor, FindsASegmentThatNeedsOtherWeightsAndNoGainWhereThereIsNone) {
@@ -398,6 +660,25 @@ TEST(Journal, IsWhatOptunaReads) {
       R"("user_attrs":{"adaptation":"fine_tuned","family":"ease","strength":2.0,)"
       R"("segmentation":"rfm","segment":"loyal"},"system_attrs":{},"intermediate_values":{}}
 )");
+}
+
+TEST(Journal, TellsComponentsTrials) {
+  const ComponentTrial good{
+      .variant = {.slot = "als", .family = "als", .parameters = {{"factors", 16}}},
+      .rung = 1,
+      .value = 0.5};
+  ComponentTrial failed = good;
+  failed.failed = true;
+  const std::string journal = optuna_journal(
+      {}, {},
+      {"general/components",
+       {good, failed},
+       {{.slot = "ease", .key = "regularization", .low = 1, .high = 2, .log = true},
+        {.slot = "als", .key = "factors", .low = 8, .high = 64, .log = true, .whole = true}}});
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"study_name\":\"general/components\""));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"params\":{\"component\":1,\"als.factors\":16.0}"));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\"state\":3,\"value\":null"));
+  EXPECT_THAT(journal, ::testing::HasSubstr("\\\"low\\\":8,\\\"high\\\":64"));
 }
 
 TEST(Journal, ASearchBeforeTheReRankerHasNoWeightOfIt) {

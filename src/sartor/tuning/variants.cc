@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "sartor/base/fields_json.h"
+#include "sartor/base/random.h"
 #include "sartor/evaluation/evaluate.h"
 #include "sartor/models/decay.h"
 #include "sartor/models/ease.h"
@@ -72,6 +74,14 @@ Result<Config> typed_config(const VariantSpec& spec) {
 
 bool is_of_gram(const VariantSpec& spec) {
   return spec.family == "item_knn" || spec.family == "ease";
+}
+
+// Without slot and half-life, which share what is heavy.
+VariantSpec base_of(const VariantSpec& spec) {
+  VariantSpec base = spec;
+  base.half_life_days = 0;
+  base.slot = spec.family;
+  return base;
 }
 
 }  // namespace
@@ -149,8 +159,57 @@ VariantPlan without(const VariantPlan& plan, const std::string& component) {
   return left;
 }
 
-bool can_be_fine_tuned(const VariantSpec& spec) {
-  return is_of_gram(spec) || spec.family == "rerank";
+bool SegmentFit::has_own(const VariantSpec& spec) const {
+  if (users.empty()) return false;
+  if (adaptation == "separate") return spec.family != "own_history";
+  return adaptation == "fine_tuned" && (is_of_gram(spec) || spec.family == "als" ||
+                                        spec.family == "popularity" || spec.family == "rerank");
+}
+
+std::vector<float> raised_weights(const History& history, std::span<const UserId> users,
+                                  double strength) {
+  std::size_t own = 0;
+  for (const UserId user : users) own += history.of(user).size();
+  const double share = static_cast<double>(own) / static_cast<double>(history.size());
+  const double others = 1 / (1 + strength);
+  std::vector<float> weights(history.users(), static_cast<float>(others));
+  for (const UserId user : users)
+    weights[user.index()] = static_cast<float>(others + (1 - others) / share);
+  return weights;
+}
+
+std::vector<UserId> within_rows(const History& history, std::vector<UserId> users,
+                                std::int64_t rows) {
+  if (rows == 0) return users;
+  const auto place = [](UserId user) { return Random::stream(1, user.value).bits(); };
+  std::sort(users.begin(), users.end(), [&](UserId a, UserId b) { return place(a) < place(b); });
+  std::erase_if(users, [&](UserId user) {
+    const auto own = static_cast<std::int64_t>(history.of(user).size());
+    if (own > rows) return true;
+    rows -= own;
+    return false;
+  });
+  std::sort(users.begin(), users.end());
+  return users;
+}
+
+InteractionLog log_of(const History& history, std::span<const UserId> users) {
+  InteractionLog log{.users = history.users(), .items = history.items(), .begin = {0}};
+  log.context_keys.assign(history.context_keys().begin(), history.context_keys().end());
+  for (std::uint32_t i = 0; i < log.items; ++i)
+    log.item_first_seen.push_back(history.first_seen(ItemId{i}));
+  const auto append = [](auto& to, auto from) { to.insert(to.end(), from.begin(), from.end()); };
+  auto next = users.begin();
+  for (std::uint32_t u = 0; u < log.users; ++u) {
+    if (next != users.end() && *next == UserId{u}) {
+      append(log.rows, history.of(*next));
+      append(log.group, history.groups_of(*next));
+      append(log.context, history.context_of(*next));
+      ++next;
+    }
+    log.begin.push_back(log.rows.size());
+  }
+  return log;
 }
 
 Result<const Gram*> VariantFitter::gram(const Resources& resources) {
@@ -175,10 +234,10 @@ Result<ModelPtr> VariantFitter::fit(const VariantSpec& spec, const Resources& re
   return base->with_half_life(normal_half_life(spec.half_life_days));
 }
 
+void VariantFitter::forget(const VariantSpec& spec) { fitted_.erase(base_of(spec).label()); }
+
 Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resources& resources) {
-  VariantSpec base = spec;
-  base.half_life_days = 0;
-  base.slot = spec.family;
+  const VariantSpec base = base_of(spec);
   ModelPtr& fitted = fitted_[base.label()];
   if (fitted) return fitted;
   if (is_of_gram(spec)) {
@@ -186,7 +245,7 @@ Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resource
     SARTOR_ASSIGN(fitted, from_gram(*shared, base, resources));
   } else if (spec.family == "rerank") {
     ModelMap components;
-    SARTOR_ASSIGN(fitted, rerank({}, 0, "", components, resources));
+    SARTOR_ASSIGN(fitted, rerank({}, "", components, resources));
   } else {
     SARTOR_ASSIGN(const Family* family, find_family(spec.family));
     SARTOR_ASSIGN(fitted, family->fit(input_, config_of(base), resources));
@@ -194,20 +253,15 @@ Result<ModelPtr> VariantFitter::fit_base(const VariantSpec& spec, const Resource
   return fitted;
 }
 
-Result<Shortlister> VariantFitter::shortlister(const RerankPlan& plan,
-                                               std::span<const UserId> users, double strength,
+Result<Shortlister> VariantFitter::shortlister(const RerankPlan& plan, const SegmentFit& segment,
                                                const std::string& prefix, ModelMap& components,
                                                const Resources& resources) {
   RerankConfig config{.candidates = plan.candidates, .repeat = plan.repeat};
   for (const Term& term : plan.terms) {
     if (term.weight == 0) continue;
-    const bool pulled = strength > 0 && can_be_fine_tuned(term.variant);
-    const std::string name = (pulled ? prefix : "") + term.variant.component();
-    if (pulled) {
-      SARTOR_ASSIGN(components[name], fit_for(users, strength, term.variant, resources));
-    } else {
-      SARTOR_ASSIGN(components[name], fit_base(term.variant, resources));
-    }
+    const std::string name =
+        (segment.has_own(term.variant) ? prefix : "") + term.variant.component();
+    SARTOR_ASSIGN(components[name], fit_base_for(segment, term.variant, resources));
     config.parts.push_back({.component = name,
                             .weight = term.weight,
                             .half_life_days = normal_half_life(term.variant.half_life_days)});
@@ -216,12 +270,11 @@ Result<Shortlister> VariantFitter::shortlister(const RerankPlan& plan,
                           ItemFacts::make(*input_.history, plan.unit_days, plan.category));
 }
 
-Result<ModelPtr> VariantFitter::rerank(std::span<const UserId> users, double strength,
-                                       const std::string& prefix, ModelMap& components,
-                                       const Resources& resources) {
+Result<ModelPtr> VariantFitter::rerank(const SegmentFit& segment, const std::string& prefix,
+                                       ModelMap& components, const Resources& resources) {
   if (!rerank_plan_) return Error{ErrorCode::internal, "rerank: no trees are fitted"};
   SARTOR_ASSIGN(Shortlister made,
-                shortlister(*rerank_plan_, users, strength, prefix, components, resources));
+                shortlister(*rerank_plan_, segment, prefix, components, resources));
   return make_rerank(std::move(made), rerank_plan_->trees);
 }
 
@@ -236,28 +289,118 @@ Result<ModelPtr> VariantFitter::from_gram(const Gram& gram, const VariantSpec& s
   return fit_ease_from_gram(gram, config, resources);
 }
 
-Result<ModelPtr> VariantFitter::fit_for(std::span<const UserId> users, double strength,
-                                        const VariantSpec& spec, const Resources& resources) {
-  if (!can_be_fine_tuned(spec)) return fit(spec, resources);
+Result<ModelPtr> VariantFitter::fit_for(const SegmentFit& segment, const VariantSpec& spec,
+                                        const Resources& resources) {
+  if (!segment.has_own(spec)) return fit(spec, resources);
   if (spec.family == "rerank") {
     ModelMap components;
-    return rerank(users, strength, "own-", components, resources);
+    return rerank(segment, "own-", components, resources);
   }
-  SARTOR_ASSIGN(const Gram* general, gram(resources));
-  if (!segment_gram_ ||
-      !std::equal(users.begin(), users.end(), segment_users_.begin(), segment_users_.end())) {
-    SARTOR_ASSIGN(Gram made, item_gram_of(input_, users, *general, resources));
-    segment_gram_ = std::make_shared<const Gram>(std::move(made));
-    segment_users_.assign(users.begin(), users.end());
-    pulled_.clear();
-  }
+  SARTOR_ASSIGN(const ModelPtr base, fit_base_for(segment, spec, resources));
+  return base->with_half_life(normal_half_life(spec.half_life_days));
+}
+
+Result<ModelPtr> VariantFitter::fit_base_for(const SegmentFit& segment, const VariantSpec& spec,
+                                             const Resources& resources) {
+  if (!segment.has_own(spec)) return fit_base(spec, resources);
+  turn_to(segment);
   // A segment's models are asked for more than once: alone, and as a re-ranker's components.
-  ModelPtr& fitted = pulled_[fmt::format("{}, strength {}", spec.label(), strength)];
-  if (!fitted) {
-    SARTOR_ASSIGN(fitted,
-                  from_gram(pulled_gram(*general, *segment_gram_, strength), spec, resources));
+  const VariantSpec base = base_of(spec);
+  ModelPtr& fitted = own_.fitted[fmt::format("{}, strength {}", base.label(), segment.strength)];
+  if (fitted) return fitted;
+  if (segment.adaptation == "separate") {
+    SARTOR_ASSIGN(fitted, separate(segment, base, resources));
+  } else {
+    SARTOR_ASSIGN(fitted, pulled(segment, base, resources));
   }
   return fitted;
+}
+
+Result<std::size_t> VariantFitter::own_bytes(const SegmentFit& segment,
+                                             std::span<const VariantSpec> variants,
+                                             const Resources& resources) {
+  const std::string prefix = "own-";
+  ModelMap models;
+  for (const VariantSpec& spec : variants) {
+    if (!segment.has_own(spec)) continue;
+    ModelPtr& model = models[prefix + spec.component()];
+    if (spec.family == "rerank") {
+      ModelMap components;
+      SARTOR_ASSIGN(model, rerank(segment, prefix, components, resources));
+      for (const auto& [name, one] : components) {
+        if (name.starts_with(prefix)) models[name] = one;
+      }
+    } else {
+      SARTOR_ASSIGN(model, fit_base_for(segment, spec, resources));
+    }
+  }
+  std::size_t bytes = 0;
+  for (const auto& [name, model] : models) {
+    TensorFile file;
+    SARTOR_TRY(model->save(file));
+    bytes += file.to_bytes().size();
+  }
+  return bytes;
+}
+
+void VariantFitter::turn_to(const SegmentFit& segment) {
+  if (own_.adaptation == segment.adaptation &&
+      std::equal(segment.users.begin(), segment.users.end(), own_.users.begin(), own_.users.end()))
+    return;
+  own_ = {.users = {segment.users.begin(), segment.users.end()}, .adaptation = segment.adaptation};
+}
+
+Result<ModelPtr> VariantFitter::pulled(const SegmentFit& segment, const VariantSpec& base,
+                                       const Resources& resources) {
+  if (is_of_gram(base)) {
+    SARTOR_ASSIGN(const Gram* general, gram(resources));
+    if (!own_.gram) {
+      SARTOR_ASSIGN(Gram made, item_gram_of(input_, segment.users, *general, resources));
+      own_.gram = std::make_shared<const Gram>(std::move(made));
+    }
+    return from_gram(pulled_gram(*general, *own_.gram, segment.strength), base, resources);
+  }
+  const std::vector<float> weights =
+      raised_weights(*input_.history, segment.users, segment.strength);
+  if (base.family == "als") {
+    std::shared_ptr<const AlsPull>& pull = als_pulls_[base.label()];
+    if (!pull) {
+      SARTOR_ASSIGN(const ModelPtr general, fit_base(base, resources));
+      SARTOR_ASSIGN(pull, als_pull(input_, *general, resources));
+    }
+    return pulled_als(*pull, weights, resources);
+  }
+  FitInput input = input_;
+  input.user_weights = weights;
+  SARTOR_ASSIGN(const Family* family, find_family(base.family));
+  return family->fit(input, config_of(base), resources);
+}
+
+Result<ModelPtr> VariantFitter::separate(const SegmentFit& segment, const VariantSpec& base,
+                                         const Resources& resources) {
+  if (base.family == "popularity") {
+    // On the scale of what everybody takes, which is what it follows once it is fitted.
+    const std::vector<float> weights =
+        raised_weights(*input_.history, segment.users, std::numeric_limits<double>::infinity());
+    FitInput input = input_;
+    input.user_weights = weights;
+    SARTOR_ASSIGN(const Family* family, find_family(base.family));
+    return family->fit(input, config_of(base), resources);
+  }
+  if (!own_.fitter) {
+    struct Alone {
+      InteractionLog log;
+      History history;
+    };
+    const auto made = std::make_shared<Alone>();
+    made->log = log_of(*input_.history, segment.users);
+    made->history = History(made->log, input_.history->as_of());
+    own_.history = std::shared_ptr<const History>(made, &made->history);
+    own_.fitter = std::make_shared<VariantFitter>(*own_.history, input_.item_attributes, config_);
+  }
+  auto alone = own_.fitter->fit_base(base, resources);
+  if (alone || alone.error().code != ErrorCode::invalid_argument) return alone;
+  return fit_base(base, resources);
 }
 
 }  // namespace sartor
