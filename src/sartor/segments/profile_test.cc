@@ -55,6 +55,25 @@ TEST(Profile, SaysInOneSentenceWhatSetsASegmentApart) {
   EXPECT_TRUE(profiles[2].contrasts.empty());
 }
 
+TEST(Profile, HasEveryFeatureAndOfHowManyItIsKnown) {
+  const Table table = customers();
+  std::vector<std::uint32_t> assigned(20, 1);
+  std::fill_n(assigned.begin(), 5, 0u);
+  const auto profiles = segment_profiles(table, assigned, {"loyal", "everyone else", "nobody"});
+  ASSERT_EQ(profiles[0].features.size(), table.columns.size());
+  EXPECT_EQ(profiles[0].features[0].feature, "groups");
+  EXPECT_EQ(profiles[0].features[0].value, 12);
+  EXPECT_EQ(profiles[0].features[0].known, 1);
+  EXPECT_EQ(profiles[0].features[4].word, "Germany");
+  EXPECT_EQ(profiles[0].features[4].value, 0.8);
+  EXPECT_EQ(profiles[1].features[2].value, 90);
+  EXPECT_DOUBLE_EQ(profiles[1].features[2].known, 14.0 / 15);
+  EXPECT_TRUE(profiles[2].features.empty());
+  const Json json = profiles_json(profiles);
+  EXPECT_TRUE(json[0]["features"][0]["word"].is_null());
+  EXPECT_EQ(json[0]["features"][4]["word"], "Germany");
+}
+
 TEST(Profile, IsOfTheGivenUsersAndKeepsQuietWhereNothingDiffers) {
   const Table table = customers();
   const std::vector<std::uint32_t> assigned(20, 0), few = {0, 1, 2};

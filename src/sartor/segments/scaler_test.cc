@@ -74,6 +74,22 @@ TEST(Scaler, AVectorWeighsAsMuchAsOneNumberAndSurvivesSaving) {
   EXPECT_EQ(back->transform(table, kFour)->values(), points.values());
 }
 
+TEST(Scaler, AGroupOfSharesIsNamedByItsPrefix) {
+  Table table{.rows = 4};
+  table.columns.push_back({.name = "interest.toys", .numbers = {1, 0.5, 0, std::nan("")}});
+  table.columns.push_back({.name = "interest.books", .numbers = {0, 0.5, 1, std::nan("")}});
+  table.columns.push_back({.name = "interested", .numbers = {1, 2, 3, 4}});
+  const auto scaler = Scaler::fit(table, {"interest"}, kFour);
+  ASSERT_TRUE(scaler) << scaler.error().message;
+  EXPECT_EQ(scaler->columns(), 2u);
+  const auto points = *scaler->transform(table, kFour);
+  double length = 0;
+  for (const float x : points.values()) length += x * x;
+  EXPECT_NEAR(length, 4, 1e-6);
+  EXPECT_THAT(*scaler->known(table), ElementsAre(1, 1, 1, 0));
+  EXPECT_EQ(Scaler::fit(table, {"interest.toys"}, kFour)->columns(), 2u);  // with a flag
+}
+
 TEST(Scaler, SaysWhatIsMissing) {
   Table table{.rows = 4};
   table.columns.push_back({.name = "events", .numbers = {1, 1, 1, 1}});
