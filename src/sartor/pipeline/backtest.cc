@@ -376,7 +376,7 @@ class BlendWalk {
  public:
   explicit BlendWalk(const BacktestInput& input)
       : input_(input),
-        general_{"", input.general->blend_terms, 1, 0, {}},
+        general_{.terms = input.general->blend_terms},
         segments_(input.partition, input.over_blend),
         control_(input.control, input.control_over_blend) {}
 
