@@ -16,45 +16,44 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 
-// Calls f(first, length) for stretches of eligible items that lie side by side, ascending. Most of
-// a catalogue is eligible, so that they are long.
-template <class F>
-void for_runs(std::span<const ItemId> eligible, const F& f) {
+// Eligible items that lie side by side in the catalogue.
+struct Stretch {
+  std::size_t first;
+  std::size_t n;
+};
+
+std::vector<Stretch> stretches_of(std::span<const ItemId> eligible) {
   const auto side_by_side = [&](std::size_t i, std::size_t n) {
     return i + n <= eligible.size() && eligible[i + n - 1].index() == eligible[i].index() + n - 1;
   };
+  std::vector<Stretch> stretches;
   std::size_t i = 0;
   while (i < eligible.size()) {
     std::size_t n = eligible.size() - i;
-    if (!side_by_side(i, n)) {
+    if (!side_by_side(i, n)) {  // most of a catalogue is eligible: they are long
       n = 1;
       while (side_by_side(i, n + kLanes)) n += kLanes;
       while (side_by_side(i, n + 1)) ++n;
     }
-    f(eligible[i].index(), n);
+    stretches.push_back({eligible[i].index(), n});
     i += n;
   }
+  return stretches;
 }
 
-// The sum of f over `scores`, in kLanes sums side by side.
+// The sum of f over the stretches of `scores`, in kLanes sums side by side.
 template <class F>
-double sum_of(std::span<const float> scores, const F& f) {
+double sum_over(std::span<const float> scores, std::span<const Stretch> stretches, const F& f) {
   std::array<double, kLanes> lane{};
-  std::size_t i = 0;
-  for (; i + kLanes <= scores.size(); i += kLanes) {
-    for (std::size_t j = 0; j < kLanes; ++j) lane[j] += f(static_cast<double>(scores[i + j]));
+  for (const Stretch& stretch : stretches) {
+    const std::span<const float> part = scores.subspan(stretch.first, stretch.n);
+    std::size_t i = 0;
+    for (; i + kLanes <= part.size(); i += kLanes) {
+      for (std::size_t j = 0; j < kLanes; ++j) lane[j] += f(static_cast<double>(part[i + j]));
+    }
+    for (std::size_t j = 0; i < part.size(); ++i, ++j) lane[j] += f(static_cast<double>(part[i]));
   }
-  double sum = 0;
-  for (; i < scores.size(); ++i) sum += f(static_cast<double>(scores[i]));
-  return std::accumulate(lane.begin(), lane.end(), sum);
-}
-
-template <class F>
-double sum_over(std::span<const float> scores, std::span<const ItemId> eligible, const F& f) {
-  double sum = 0;
-  for_runs(eligible,
-           [&](std::size_t first, std::size_t n) { sum += sum_of(scores.subspan(first, n), f); });
-  return sum;
+  return std::accumulate(lane.begin(), lane.end(), 0.0);
 }
 
 class Blend final : public Model {
@@ -80,10 +79,10 @@ class Blend final : public Model {
       mix(sum, weight, out);
     }
     std::fill(out.begin(), out.end(), kNotEligible);
-    for_runs(eligible_.span(), [&](std::size_t first, std::size_t n) {
-      const auto at = static_cast<std::ptrdiff_t>(first);
-      std::copy_n(sum.begin() + at, n, out.begin() + at);
-    });
+    for (const Stretch& stretch : stretches_of(eligible_.span())) {
+      const auto at = static_cast<std::ptrdiff_t>(stretch.first);
+      std::copy_n(sum.begin() + at, stretch.n, out.begin() + at);
+    }
   }
 
   bool knows(const Query& query) const override {
@@ -163,24 +162,25 @@ Result<std::vector<ModelPtr>> parts_of(const ModelMap& components, std::vector<B
 
 bool standardise(std::span<float> scores, std::span<const ItemId> eligible) {
   if (eligible.empty()) return true;
+  const std::vector<Stretch> stretches = stretches_of(eligible);
   const auto items = static_cast<double>(eligible.size());
-  const double mean = sum_over(scores, eligible, [](double score) { return score; }) / items;
+  const double mean = sum_over(scores, stretches, [](double score) { return score; }) / items;
   // A sum of floats cannot leave the range of doubles: if it is not finite, one of them is not.
   const bool finite = std::isfinite(mean);
   const double squares =
-      sum_over(scores, eligible, [mean](double score) { return (score - mean) * (score - mean); });
+      sum_over(scores, stretches, [mean](double score) { return (score - mean) * (score - mean); });
   const double sd = std::sqrt(squares / items);
   // Equal scores may differ from their own mean by rounding.
   const bool flat = !finite || !(sd > 1e-12 * std::abs(mean)) || !std::isfinite(sd);
   const double scale = 1 / sd;
-  for_runs(eligible, [&](std::size_t first, std::size_t n) {
+  for (const Stretch& stretch : stretches) {
+    const std::span<float> part = scores.subspan(stretch.first, stretch.n);
     if (flat) {
-      std::fill_n(scores.begin() + static_cast<std::ptrdiff_t>(first), n, 0.0f);
+      std::fill(part.begin(), part.end(), 0.0f);
     } else {
-      for (float& score : scores.subspan(first, n))
-        score = static_cast<float>((score - mean) * scale);
+      for (float& score : part) score = static_cast<float>((score - mean) * scale);
     }
-  });
+  }
   return finite;
 }
 
