@@ -16,8 +16,8 @@ struct ListCost {
   ModelsConfig config;
   const RerankPlan* plan = nullptr;  // of family "rerank"
 
-  // What the component adds to a list: within a factor of two of one core of 2024 on catalogues of
-  // thousands of items.
+  // What the component adds to a list. The sum over a blend was three quarters of what a list took
+  // on one core of 2023 (decision 0019).
   double milliseconds(const VariantSpec& spec) const;
 };
 
