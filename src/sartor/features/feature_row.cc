@@ -278,11 +278,16 @@ void RowMaker::recency(Rows timed, Row& row) const {
       30 * static_cast<double>(sessions_.size()) / std::max(1.0, row.number[kDaysSinceFirst]);
 }
 
+// Live events may be of a type that the bundle never saw: they count from the next run on.
+double RowMaker::weight_of(const std::vector<double>& weights, std::uint16_t type) {
+  return type < weights.size() ? weights[type] : 0;
+}
+
 void RowMaker::engagement(Rows timed, Row& row) const {
   double sum = 0, factor = 1;
   Time known = kUntimed;
   for (const std::uint32_t e : timed) {
-    const double weight = engagement_[events_.type[e]];
+    const double weight = weight_of(engagement_, events_.type[e]);
     if (weight == 0) continue;
     if (events_.time[e] != known) {
       known = events_.time[e];
@@ -314,7 +319,7 @@ void RowMaker::intent(Rows timed, Row& row) {
     for (; first < last; ++first) {
       const std::uint32_t e = order_[first];
       if (events_.weight[e] <= 0 && events_.time[e] > taken)
-        strongest = std::max(strongest, intent_[events_.type[e]]);
+        strongest = std::max(strongest, weight_of(intent_, events_.type[e]));
     }
     sum += strongest;
   }

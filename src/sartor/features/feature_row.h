@@ -192,6 +192,7 @@ class RowMaker {
   void items(Rows past, Row& row);
   void season_taste(Rows past, Row& row) const;
   void recency(Rows timed, Row& row) const;
+  static double weight_of(const std::vector<double>& weights, std::uint16_t type);
   void engagement(Rows timed, Row& row) const;
   void intent(Rows timed, Row& row);
   void clock(Rows timed, Row& row) const;

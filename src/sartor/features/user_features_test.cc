@@ -153,6 +153,30 @@ TEST(UserFeatures, AreThoseOfTheStory) {
   EXPECT_EQ(word(table, "user.season", 0), "always");
 }
 
+// The server meets types and items that the bundle never saw.
+TEST(UserFeatures, OfATypeAndAnItemThatTheSpaceDoesNotKnow) {
+  const Dataset data = shop(story());
+  const FeatureConfig config{.sql = {{"types", "count(DISTINCT type)"}, {"latest", "last(item)"}}};
+  const auto space = feature_space(data, config);
+  ASSERT_TRUE(space.has_value()) << space.error().message;
+  Events events;
+  events.user = {UserId{0}};
+  events.item = {ItemId{}};
+  events.time = {kAsOf - kDay};
+  events.type = {0xffff};
+  events.value = {std::numeric_limits<double>::quiet_NaN()};
+  events.dwell_seconds = {std::numeric_limits<float>::quiet_NaN()};
+  events.group = {Column::kMissing};
+  events.weight = {1};
+  const std::vector<std::uint32_t> rows = {0};
+  const Table table = user_features_of({&events, rows}, {}, *space, kAsOf);
+  EXPECT_EQ(number(table, "events", 0), 1);
+  EXPECT_EQ(number(table, "engagement", 0), 0);
+  EXPECT_EQ(number(table, "purchase_intent", 0), 0);
+  EXPECT_EQ(number(table, "types", 0), 0);
+  EXPECT_EQ(word(table, "latest", 0), "missing");
+}
+
 TEST(UserFeatures, WithoutTimeOrHistoryAreWhatTheTableSays) {
   const Table table = user_features(shop(story()), kAsOf, {}, {}).value();
   EXPECT_EQ(number(table, "events", 1), 1);
