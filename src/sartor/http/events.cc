@@ -131,11 +131,7 @@ HttpResponse take_events(Intake& intake, const Json& body, const Json& schemas, 
   const std::size_t right = events.size();
   if (right > 0) {
     const auto numbers = intake.take(std::move(events));
-    if (!numbers) {
-      HttpResponse response = problem_of(numbers.error());
-      response.headers.emplace_back("Retry-After", "5");
-      return response;
-    }
+    if (!numbers) return problem_of(numbers.error());
     duplicates = static_cast<std::size_t>(std::count(numbers->begin(), numbers->end(), kDuplicate));
   }
   metrics.events(right - duplicates, duplicates, rejected.size());

@@ -77,6 +77,11 @@ HttpResponse problem(const std::string& name, const std::string& detail, const J
   return {kind.status, "application/problem+json", json_text(json), {}};
 }
 
-HttpResponse problem_of(const Error& error) { return problem(name_of(error.code), error.message); }
+HttpResponse problem_of(const Error& error) {
+  HttpResponse response = problem(name_of(error.code), error.message);
+  // A disk that is full or a database that is away may be back.
+  if (error.code == ErrorCode::io) response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
 
 }  // namespace sartor
