@@ -144,7 +144,17 @@ int run_main(int argc, char** argv) {
       ->delimiter(',');
   recommend->add_option("--context", recommend_flags.context, "key=value; may be repeated")
       ->allow_extra_args(false);
-  recommend->add_option("-k", recommend_flags.k, "length of the list")->check(CLI::Range(1, 1000));
+  auto* k = recommend->add_option("-k", recommend_flags.k, "length of the list");
+  k->check(CLI::Range(1, 1000));
+  auto* request = recommend->add_option(
+      "--request", recommend_flags.request,
+      "the body of POST /v1/recommendations as JSON, or @file: filters, pins, boosts, …");
+  for (CLI::Option* option : recommend->get_options()) {
+    const std::string name = option->get_name();
+    for (const char* of_list :
+         {"--user", "--users-file", "--history", "--exclude", "--context", "-k"})
+      if (name == of_list) request->excludes(option);
+  }
   recommend->footer(
       "Examples: sartor recommend shop --user 17850 -k 10 --json\n          sartor recommend shop "
       "--history 85123A,22423");

@@ -56,6 +56,7 @@ struct RecommendFlags {
   std::vector<std::string> history;
   std::vector<std::string> exclude;
   std::vector<std::string> context;  // key=value
+  std::string request;               // JSON, or @file
   int k = 10;
 };
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend);

@@ -5,31 +5,27 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sartor/base/files.h"
 #include "sartor/http/api.h"
+#include "sartor/http/recommend_api.h"
 #include "sartor/serving/service.h"
 #include "verbs.h"
 
 namespace sartor {
 namespace {
 
-Result<std::string> current_bundle(const CommonFlags& flags) {
-  const std::string current = workspace_of(flags) + "/bundles/current";
-  std::error_code ignored;
-  if (!std::filesystem::exists(current, ignored)) {
-    return Error{ErrorCode::not_found,
-                 workspace_of(flags) + ": nothing is published here; `sartor run` does that"};
-  }
-  return std::filesystem::canonical(current, ignored).string();
-}
-
-// The bundle with what happened since.
+// What a server would start with, and what happened since.
 Result<std::shared_ptr<Recommender>> open_current(const CommonFlags& flags) {
-  SARTOR_ASSIGN(const std::string bundle, current_bundle(flags));
   SARTOR_ASSIGN(const Config config, settings_of(flags));
-  SARTOR_ASSIGN(auto recommender, Recommender::open(bundle));
-  recommender->follow_stream(config.serve.follow_stream);
-  SARTOR_TRY(catch_up(workspace_of(flags) + "/" + kEventFolder, *recommender));
-  return recommender;
+  SARTOR_ASSIGN(FirstBundle first, open_first(workspace_of(flags) + "/bundles"));
+  const std::string serving = std::filesystem::path(first.recommender->info().path).filename();
+  for (const RefusedVersion& refused : first.refused) {
+    fmt::print(stderr, "warning: bundle {} is refused, {} answers: {}\n", refused.version, serving,
+               refused.reason);
+  }
+  first.recommender->follow_stream(config.serve.follow_stream);
+  SARTOR_TRY(catch_up(workspace_of(flags) + "/" + kEventFolder, *first.recommender));
+  return first.recommender;
 }
 
 void print_answer(const RecommendAnswer& answer) {
@@ -67,6 +63,34 @@ Result<std::vector<std::optional<std::string>>> users_of(const RecommendFlags& f
   return users;
 }
 
+Result<RecommendRequest> request_of(const std::string& given) {
+  std::string text = given;
+  if (given.starts_with('@')) {
+    SARTOR_ASSIGN(text, read_file(given.substr(1)));
+  }
+  auto request = parse_recommend_request(text);
+  if (!request) return Error{ErrorCode::config, "--request: " + request.error().message};
+  return request;
+}
+
+Result<std::vector<RecommendRequest>> requests_of(const RecommendFlags& flags) {
+  if (!flags.request.empty()) {
+    SARTOR_ASSIGN(RecommendRequest request, request_of(flags.request));
+    return std::vector<RecommendRequest>{std::move(request)};
+  }
+  SARTOR_ASSIGN(const auto context, context_of(flags.context));
+  SARTOR_ASSIGN(const auto users, users_of(flags));
+  std::vector<RecommendRequest> requests;
+  for (const std::optional<std::string>& user : users) {
+    requests.push_back({.user = user,
+                        .history = flags.history,
+                        .k = flags.k,
+                        .context = context,
+                        .exclude = flags.exclude});
+  }
+  return requests;
+}
+
 GuardOptions guard_options(const ServeConfig& config) {
   return {.switchboard = {.holdback_least = config.holdback_least,
                           .holdback_most = config.holdback_most,
@@ -82,19 +106,12 @@ GuardOptions guard_options(const ServeConfig& config) {
 }  // namespace
 
 int verb_recommend(const CommonFlags& flags, const RecommendFlags& recommend) {
+  const auto asked = requests_of(recommend);
+  if (!asked) return fail(asked.error());
   const auto recommender = open_current(flags);
   if (!recommender) return fail(recommender.error());
-  const auto context = context_of(recommend.context);
-  if (!context) return fail(context.error());
-  const auto users = users_of(recommend);
-  if (!users) return fail(users.error());
-  for (const std::optional<std::string>& user : *users) {
-    const auto answer = (*recommender)
-                            ->recommend({.user = user,
-                                         .history = recommend.history,
-                                         .k = recommend.k,
-                                         .context = *context,
-                                         .exclude = recommend.exclude});
+  for (const RecommendRequest& request : *asked) {
+    const auto answer = (*recommender)->recommend(request);
     if (!answer) return fail(answer.error());
     if (flags.json || !recommend.users_file.empty()) {
       fmt::print("{}\n", json_text(answer_json(*answer)));

@@ -36,6 +36,13 @@ has "warning: bundle $b is refused, $a serves" served.err
 has "$a" served.txt
 ask first '/v1/recommendations?user=12352&k=5' || fail "no answer over TLS"
 check "j['model_version'] == '$a' and len(j['items']) == 5"
+last=$(json "j['items'][4]['item']")
+run 0 sartor recommend . --json --request "{\"user\": \"12352\", \"k\": 3, \"pins\": [\"$last\"]}"
+check "j['model_version'] == '$a' and j['items'][0]['item'] == '$last' and len(j['items']) == 3"
+has "warning: bundle $b is refused, $a answers" "$err"
+run 2 sartor recommend . --request '{"user": "12352", "filtre": {}, "k": 0}'
+has '/filtre: ' "$err"
+has '/k: ' "$err"
 ask first /health/ready
 check "j['status'] == 'ready' and j['model_version'] == '$a' and j['refused']['version'] == '$b'"
 check "'report.html' in j['refused']['reason']"

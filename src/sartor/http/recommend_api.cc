@@ -6,6 +6,7 @@
 #include "sartor/http/api.h"
 #include "sartor/http/breaker_api.h"
 #include "sartor/http/problem.h"
+#include "sartor/http/schema.h"
 
 namespace sartor {
 namespace {
@@ -162,6 +163,19 @@ RecommendRequest request_of_body(const Json& body) {
   request.wishes = wishes_of(body);
   request.reasons = body.value("reasons", false);
   return request;
+}
+
+Result<RecommendRequest> parse_recommend_request(std::string_view text) {
+  const Json body = parse_json(text);
+  if (body.is_discarded()) return Error{ErrorCode::invalid_argument, "is not JSON"};
+  const Json schemas = api_schemas();
+  std::string wrong;
+  for (const SchemaError& error : check_schema(body, schemas.at("RecommendRequest"), schemas)) {
+    const std::string place = error.pointer.empty() ? "" : error.pointer + ": ";
+    wrong += (wrong.empty() ? "" : "; ") + place + error.detail;
+  }
+  if (!wrong.empty()) return Error{ErrorCode::invalid_argument, wrong};
+  return request_of_body(body);
 }
 
 void add_recommendations(std::vector<Route>& routes, const std::shared_ptr<const LiveBundle>& live,

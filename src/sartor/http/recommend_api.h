@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "sartor/base/json.h"
@@ -19,6 +20,10 @@ void add_recommendations(std::vector<Route>& routes, const std::shared_ptr<const
 
 // The request that `body` is; it fits the schema "RecommendRequest".
 RecommendRequest request_of_body(const Json& body);
+
+// The request that a text is the body of. Fails with `invalid_argument`, naming each wrong value by
+// its JSON pointer.
+Result<RecommendRequest> parse_recommend_request(std::string_view text);
 
 // k, the length of a list.
 RouteParameter list_length();
